@@ -1,0 +1,19 @@
+/**
+ * Content by hash: what a plan holds instead of bytes.
+ * Invariant: sha256 is the lower-case hex SHA-256 of exactly `size` bytes.
+ * Pure.
+ */
+
+import * as z from 'zod/mini';
+
+export const sha256Schema = z.string().check(z.regex(/^[0-9a-f]{64}$/));
+export const contentSchema = z.object({ sha256: sha256Schema, size: z.number().check(z.nonnegative()) });
+
+/** A reference to content. */
+export type Content = z.infer<typeof contentSchema>;
+
+/** Content up to this many bytes travels inside the converge call; larger content is pulled by the agent. */
+export const inlineLimit = 256 * 1024;
+
+/** Bytes per pulled chunk. */
+export const chunkSize = 256 * 1024;

@@ -1,0 +1,27 @@
+/**
+ * What a resource would do or did, as data for people and for the plan-equals-done comparison.
+ * Invariant: two changes with equal `changeKey` announce the same act.
+ * Never holds a secret: sensitive resources carry the fact of a change only.
+ */
+
+import * as z from 'zod/mini';
+
+export const changeActions = ['create', 'update', 'remove', 'run'] as const;
+
+/**
+ * One difference between wanted and observed. `property` is what differs (content, mode, owner, state …),
+ * `from` and `to` its values as text, `diff` a unified diff of text content where there is one.
+ */
+export const changeSchema = z.object({
+  action: z.enum(changeActions),
+  property: z.string(),
+  from: z.optional(z.string()),
+  to: z.optional(z.string()),
+  diff: z.optional(z.string()),
+});
+export type Change = z.infer<typeof changeSchema>;
+
+/** Identity of a change for comparing announced and done. */
+export function changeKey(change: Change): string {
+  return `${change.action} ${change.property}`;
+}

@@ -1,0 +1,121 @@
+/**
+ * Frames: 4 bytes length (big endian, of what follows), 1 byte type, body. The decoder survives any split of the stream.
+ * Invariant: a length is checked before a byte of the body is kept; a frame over the limit ends the stream.
+ * Pure: bytes in, frames out. docs/protocol.md describes the same bytes.
+ */
+
+import { ProblemError } from './problem.ts';
+import { agentProblem } from './problem-codes.ts';
+
+export const frameTypes = {
+  /** A message as UTF-8 JSON. */
+  message: 1,
+  /** A message as raw-deflated UTF-8 JSON. */
+  deflated: 2,
+  /** Content: 32 bytes SHA-256 of the whole, 6 bytes offset (big endian), bytes. */
+  chunk: 3,
+} as const;
+export type FrameType = (typeof frameTypes)[keyof typeof frameTypes];
+
+export interface Frame {
+  readonly type: FrameType;
+  readonly body: Buffer;
+}
+
+/** Most bytes of type and body in one frame. */
+export const frameLimit = 16 * 1024 * 1024;
+const headerSize = 4;
+const chunkHeaderSize = 38;
+
+/** The bytes of one frame, as the parts to write. */
+export function encodeFrame(type: FrameType, ...body: readonly Buffer[]): Buffer[] {
+  const length = 1 + body.reduce((sum, part) => sum + part.length, 0);
+  if (length > frameLimit)
+    throw new ProblemError(agentProblem('protocol.frame-too-large', `${length} bytes to send`));
+  const head = Buffer.alloc(headerSize + 1);
+  head.writeUInt32BE(length);
+  head[headerSize] = type;
+  return [head, ...body];
+}
+
+export interface Chunk {
+  readonly sha256: string;
+  readonly offset: number;
+  readonly bytes: Buffer;
+}
+
+/** The bytes of one chunk frame. */
+export function encodeChunk(chunk: Chunk): Buffer[] {
+  const head = Buffer.alloc(chunkHeaderSize);
+  head.write(chunk.sha256, 'hex');
+  head.writeUIntBE(chunk.offset, 32, 6);
+  return encodeFrame(frameTypes.chunk, head, chunk.bytes);
+}
+
+/** The chunk in the body of a chunk frame. Throws `protocol.bad-frame` when it is too short. */
+export function decodeChunk(body: Buffer): Chunk {
+  if (body.length < chunkHeaderSize)
+    throw new ProblemError(agentProblem('protocol.bad-frame', 'chunk without header'));
+  return {
+    sha256: body.toString('hex', 0, 32),
+    offset: body.readUIntBE(32, 6),
+    bytes: body.subarray(chunkHeaderSize),
+  };
+}
+
+/** Collects bytes and gives whole frames. Throws a ProblemError once the stream is no longer frames. */
+export class FrameDecoder {
+  readonly #limit: number;
+  #parts: Buffer[] = [];
+  #held = 0;
+
+  constructor(limit: number = frameLimit) {
+    this.#limit = limit;
+  }
+
+  /** Bytes kept until their frame is whole. */
+  get buffered(): number {
+    return this.#held;
+  }
+
+  *push(bytes: Buffer): Generator<Frame> {
+    this.#parts.push(bytes);
+    this.#held += bytes.length;
+    for (;;) {
+      if (this.#held < headerSize + 1) return;
+      const head = this.#peek(headerSize + 1);
+      const length = head.readUInt32BE();
+      this.#verify(length, head[headerSize] ?? 0);
+      if (this.#held < headerSize + length) return;
+      const frame = this.#take(headerSize + length);
+      yield { type: frame[headerSize] as FrameType, body: frame.subarray(headerSize + 1) };
+    }
+  }
+
+  #verify(length: number, type: number): void {
+    if (length > this.#limit) {
+      throw new ProblemError(
+        agentProblem('protocol.frame-too-large', `a frame of ${length} bytes was announced`),
+      );
+    }
+    if (length < 1 || type < frameTypes.message || type > frameTypes.chunk) {
+      throw new ProblemError(
+        agentProblem('protocol.bad-frame', `no frame of type ${type} and length ${length} exists`),
+      );
+    }
+  }
+
+  #peek(count: number): Buffer {
+    const first = this.#parts[0];
+    if (first !== undefined && first.length >= count) return first;
+    this.#parts = [Buffer.concat(this.#parts)];
+    return this.#parts[0] as Buffer;
+  }
+
+  #take(count: number): Buffer {
+    const all = this.#parts.length === 1 ? (this.#parts[0] as Buffer) : Buffer.concat(this.#parts);
+    this.#parts = all.length > count ? [all.subarray(count)] : [];
+    this.#held = all.length - count;
+    return all.subarray(0, count);
+  }
+}

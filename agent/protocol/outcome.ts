@@ -1,0 +1,41 @@
+/**
+ * How one resource ended, and the sums over many.
+ * Invariant: a closed vocabulary; `unknown` appears only in dry runs and is never counted as unchanged.
+ * Never a boolean pair.
+ */
+
+import * as z from 'zod/mini';
+import { changeSchema } from './change.ts';
+import { problemSchema } from './problem-schema.ts';
+
+export const outcomes = ['unchanged', 'changed', 'failed', 'skipped', 'unknown'] as const;
+export type Outcome = (typeof outcomes)[number];
+
+/** What `register` stores and conditions read; kinds add their own members (rc, stdout, stderr …). */
+export const registeredSchema = z.record(z.string(), z.json());
+export type Registered = z.infer<typeof registeredSchema>;
+
+export const resourceReportSchema = z.object({
+  resource: z.string(),
+  /** The handler's name when the resource ran inside one. */
+  handler: z.optional(z.string()),
+  outcome: z.enum(outcomes),
+  changes: z.array(changeSchema),
+  milliseconds: z.number(),
+  /** Why it was skipped or is unknown, for people. */
+  reason: z.optional(z.string()),
+  problem: z.optional(problemSchema),
+  /** True when ignoreErrors let the role go on after this failure. */
+  ignored: z.optional(z.boolean()),
+  attempts: z.optional(z.number()),
+});
+export type ResourceReport = z.infer<typeof resourceReportSchema>;
+
+export type OutcomeCounts = Readonly<Record<Outcome, number>>;
+
+/** Counts reports by outcome; ignored failures count as failed here and are told apart by the caller. */
+export function countOutcomes(reports: Iterable<{ readonly outcome: Outcome }>): OutcomeCounts {
+  const counts = { unchanged: 0, changed: 0, failed: 0, skipped: 0, unknown: 0 };
+  for (const report of reports) counts[report.outcome] += 1;
+  return counts;
+}

@@ -1,0 +1,20 @@
+/**
+ * Parameters of `echo`, `assert` and `stop`: kinds that say or decide, and change nothing.
+ * Invariant: deciding kinds hold an expression, decided on the host.
+ * Pure.
+ */
+
+import * as z from 'zod/mini';
+import { expressionSchema } from '../expression.ts';
+
+/** Text with places for registered values: strings and expressions in turn. */
+export const messageSchema = z.array(z.union([z.string(), expressionSchema]));
+
+export const echoShape = z.object({ message: messageSchema });
+export type EchoShape = z.infer<typeof echoShape>;
+
+export const assertShape = z.object({ that: z.array(expressionSchema), message: z.optional(z.string()) });
+export type AssertShape = z.infer<typeof assertShape>;
+
+export const stopShape = z.object({ message: z.string() });
+export type StopShape = z.infer<typeof stopShape>;

@@ -1,0 +1,29 @@
+/**
+ * Parameters of `directory`: one directory, or a whole tree from the policy.
+ * Invariant: tree paths are relative, without `..`, sorted; purge touches only what lies below the path.
+ * Pure.
+ */
+
+import * as z from 'zod/mini';
+import { contentSchema } from '../blob.ts';
+import { modeSchema, ownership, pathSchema, presence } from './common.ts';
+
+const relativePath = z.string().check(
+  z.regex(/^[^/\0][^\0]*$/),
+  z.refine((path) => !path.split('/').includes('..')),
+);
+
+export const treeEntrySchema = z.object({ path: relativePath, content: contentSchema, mode: modeSchema });
+
+export const directoryShape = z.object({
+  path: pathSchema,
+  state: presence,
+  /** Files to hold below the path; directories between are made as needed. */
+  tree: z.optional(z.array(treeEntrySchema)),
+  /** Remove what lies below the path and is not in the tree. */
+  purge: z.optional(z.boolean()),
+  /** With state absent: remove it with all it holds; without, only when empty. */
+  force: z.optional(z.boolean()),
+  ...ownership,
+});
+export type DirectoryShape = z.infer<typeof directoryShape>;

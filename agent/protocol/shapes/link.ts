@@ -1,0 +1,17 @@
+/**
+ * Parameters of `link`: one symbolic link.
+ * Invariant: a path of another type is replaced only with `force`.
+ * Pure.
+ */
+
+import * as z from 'zod/mini';
+import { pathSchema, presence } from './common.ts';
+
+export const linkShape = z.object({
+  path: pathSchema,
+  state: presence,
+  /** What the link says, as it is (may be relative). */
+  target: z.optional(z.string()),
+  force: z.optional(z.boolean()),
+});
+export type LinkShape = z.infer<typeof linkShape>;

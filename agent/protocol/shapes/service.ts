@@ -1,0 +1,17 @@
+/**
+ * Parameters of `service`: one systemd unit.
+ * Invariant: `restarted` and `reloaded` always act, so they belong into handlers.
+ * Pure.
+ */
+
+import * as z from 'zod/mini';
+
+export const serviceShape = z.object({
+  unit: z.string().check(z.regex(/^[A-Za-z0-9:_.@\\-]+$/)),
+  state: z.optional(z.enum(['running', 'stopped', 'restarted', 'reloaded'])),
+  enabled: z.optional(z.boolean()),
+  masked: z.optional(z.boolean()),
+  /** Run `systemctl daemon-reload` before acting when a unit file is newer than what systemd has loaded. */
+  daemonReload: z.optional(z.boolean()),
+});
+export type ServiceShape = z.infer<typeof serviceShape>;
