@@ -10,6 +10,7 @@ import type { Json } from '../protocol/json.ts';
 import type { Kind } from '../protocol/kind.ts';
 import type { Registered } from '../protocol/outcome.ts';
 import type { PlannedResource } from '../protocol/plan.ts';
+import type { Problem } from '../protocol/problem.ts';
 import type { Shapes } from '../protocol/shapes/index.ts';
 import type { System, SystemReader } from '../system/system.ts';
 
@@ -27,10 +28,22 @@ export interface CheckContext {
 /** The changes still to make (none: converged), or why a dry run cannot know them. Outside a dry run never unknown. */
 export type CheckResult = readonly Change[] | { readonly unknown: string };
 
-/** Members added to the registered result (besides changed, failed, skipped). */
-export type Applied = Registered | undefined;
+/**
+ * What apply hands back. `registered`: members added to the registered result (besides changed, failed, skipped).
+ * `failure`: a failure that failedWhen may overrule; everything thrown cannot be.
+ */
+export type Applied =
+  | { readonly registered?: Registered | undefined; readonly failure?: Problem | undefined }
+  | undefined;
 
 export interface Resource<K extends Kind> {
+  /**
+   * Whether to act at all, asked by running programs. Called in apply mode only, after the `when` condition and before
+   * check; false skips the resource (reason: guard). In a dry run a resource that `hasGuard` is `unknown` if check finds changes.
+   */
+  guard?(system: System, wanted: Shapes[K]): Promise<boolean>;
+  /** Whether this resource has something for `guard` to ask. Kinds with a guard have both. */
+  hasGuard?(wanted: Shapes[K]): boolean;
   check(system: SystemReader, wanted: Shapes[K], context: CheckContext): Promise<CheckResult>;
   apply(
     system: System,
