@@ -1,0 +1,92 @@
+#!/usr/bin/env node
+/**
+ * Starts Towline on a Node that can run it.
+ * Invariant: below Node 24 it continues on the bundled Node, or says what is wrong and exits 1; signals and the exit status pass through.
+ * Never uses anything newer than ES2015 and Node 8: old versions must reach the message.
+ */
+'use strict';
+
+const fs = require('fs');
+const path = require('path');
+const url = require('url');
+const childProcess = require('child_process');
+
+const needed = 24;
+const root = path.resolve(__dirname, '..');
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH'];
+
+/** The program: bundled in a package, source in a checkout. */
+function entry() {
+  const source = path.join(root, 'reconciler', 'main.ts');
+  return fs.existsSync(source) ? source : path.join(root, 'dist', 'main.js');
+}
+
+/** The bundled Node: beside this package, or where a project around it installed one. */
+function bundledNode() {
+  const name = `node-linux-${process.arch}`;
+  try {
+    const manifest = require.resolve(`${name}/package.json`, { paths: [root, process.cwd()] });
+    const file = path.join(path.dirname(manifest), 'bin', 'node');
+    return fs.existsSync(file) ? file : undefined;
+  } catch (_error) {
+    return undefined;
+  }
+}
+
+function explain() {
+  const name = `node-linux-${process.arch}`;
+  process.stderr.write(
+    [
+      'towline needs Node ' +
+        needed +
+        ' or newer, but this is Node ' +
+        process.versions.node +
+        ' (' +
+        process.execPath +
+        ').',
+      `Either install Node ${needed} from https://nodejs.org and start towline again,`,
+      `or let npm bring one in beside it: npm install ${name}@${needed}`,
+      '',
+    ].join('\n'),
+  );
+  process.exitCode = 1;
+}
+
+function continueOn(node) {
+  const args = process.execArgv.concat([__filename], process.argv.slice(2));
+  const child = childProcess.spawn(node, args, { stdio: 'inherit' });
+  signals.forEach((signal) => {
+    process.on(signal, () => child.kill(signal));
+  });
+  child.on('error', (error) => {
+    process.stderr.write(`towline could not start ${node}: ${error.message}\n`);
+    process.exitCode = 1;
+  });
+  child.on('exit', (status, signal) => {
+    if (signal === null) {
+      process.exitCode = status;
+      return;
+    }
+    signals.forEach((name) => {
+      process.removeAllListeners(name);
+    });
+    process.kill(process.pid, signal);
+  });
+}
+
+function start() {
+  if (Number(process.versions.node.split('.')[0]) >= needed) {
+    // A plain import() is a syntax error before Node 13, so that old ones would not reach the message.
+    const load = new Function('address', 'return import(address)');
+    load(url.pathToFileURL(entry()).href).catch((error) => {
+      process.stderr.write(`${(error && error.stack) || error}\n`);
+      process.exitCode = 1;
+    });
+    return;
+  }
+  const node = bundledNode();
+  if (node === undefined) explain();
+  else continueOn(node);
+}
+
+start();
