@@ -1,0 +1,60 @@
+/**
+ * The inventory's problem codes.
+ * Invariant: docs/problems.md lists exactly these; a test compares both directions.
+ * Never reuse a code for a second meaning.
+ */
+
+import { defineProblems, type ProblemKind } from '../agent/protocol/problem.ts';
+
+const stalled = (hint: string): ProblemKind => ({ disposition: 'stalled', hint });
+
+export const inventoryProblems = {
+  'inventory.bad-toml': stalled('Mend the TOML syntax at this place.'),
+  'inventory.bad-toml-value': stalled(
+    'Use a string, a finite number, true or false, an array or a table here.',
+  ),
+  'inventory.unknown-key': stalled('Correct the spelling, or remove the key.'),
+  'inventory.bad-type': stalled('Give the value the form that the message names.'),
+  'inventory.bad-name': stalled(
+    'Names begin with a letter, digit or underscore and hold letters, digits and . _ - : % @ only.',
+  ),
+  'inventory.unquoted-dot': stalled(
+    'Put host names that have dots in quotes, and give variables in [hosts.NAME] or as { … }.',
+  ),
+  'inventory.bad-range': stalled(
+    'Write ranges as [first:last] or [first:last:step], with numbers or single letters, both ends included.',
+  ),
+  'inventory.bad-host-string': stalled(
+    'Write the variables as name=value, separated by blanks, with quotes around values that have blanks.',
+  ),
+  'inventory.unknown-magic': stalled(
+    'Names that begin with towline_ or opsmop_ are reserved; docs/guides/inventory.md lists them all.',
+  ),
+  'inventory.bad-magic': stalled('Correct the value; docs/guides/inventory.md says what each setting takes.'),
+  'inventory.magic-twice': stalled('Keep one of the two names; they are the same setting.'),
+  'inventory.not-supported': stalled(
+    'This version of Towline has no such way to a host yet; use ssh or local and leave the setting out.',
+  ),
+  'inventory.unknown-group': stalled('Declare the group as [groups.NAME], or correct the name in children.'),
+  'inventory.group-cycle': stalled('Remove one of the children entries, so that no group contains itself.'),
+  'inventory.unknown-via': stalled(
+    'Name a host of this inventory in towline_via, or declare the bastion as a host.',
+  ),
+  'inventory.via-cycle': stalled(
+    'Give the host that is reached directly towline_via = "", which ends the chain there.',
+  ),
+  'inventory.via-local': stalled('Go through a host that is reached by SSH.'),
+  'inventory.no-pinned-keys': stalled(
+    'List the keys in towline_pinned_keys; ssh-keyscan prints them, compare them before you trust them.',
+  ),
+  'inventory.unknown-host': stalled('Declare the host in the inventory, or correct the name.'),
+  'inventory.no-match': stalled('Correct the pattern, or remove it; * and ? are wildcards.'),
+  'inventory.no-files': stalled(
+    'Point the environment at an inventory file, or at a folder with *.toml files.',
+  ),
+} as const satisfies Record<string, ProblemKind>;
+
+export type InventoryProblemCode = keyof typeof inventoryProblems;
+
+/** Makes a problem with one of the inventory's codes. */
+export const inventoryProblem = defineProblems<InventoryProblemCode>(inventoryProblems);
