@@ -38,12 +38,10 @@ export type Applied =
 
 export interface Resource<K extends Kind> {
   /**
-   * Whether to act at all, asked by running programs. Called in apply mode only, after the `when` condition and before
-   * check; false skips the resource (reason: guard). In a dry run a resource that `hasGuard` is `unknown` if check finds changes.
+   * Asked in apply mode only, after the `when` condition and before check: may run programs to decide, or to refresh what
+   * check reads; it changes nothing a check announces. False skips the resource (reason: guard).
    */
   guard?(system: System, wanted: Shapes[K]): Promise<boolean>;
-  /** Whether this resource has something for `guard` to ask. Kinds with a guard have both. */
-  hasGuard?(wanted: Shapes[K]): boolean;
   check(system: SystemReader, wanted: Shapes[K], context: CheckContext): Promise<CheckResult>;
   apply(
     system: System,
