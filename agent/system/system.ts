@@ -83,8 +83,11 @@ export interface Ownership {
   readonly mode?: string | undefined;
 }
 
-/** Where new content comes from: text in hand, or content by hash (pulled if it is not held). */
-export type NewContent = { readonly text: string } | { readonly content: Content };
+/** Where new content comes from: text or bytes in hand, or content by hash (pulled if it is not held). */
+export type NewContent =
+  | { readonly text: string }
+  | { readonly bytes: Buffer }
+  | { readonly content: Content };
 
 export interface ReplaceOptions extends Ownership {
   /** argv with `%s` for the temporary file; a non-zero exit refuses the content (file.invalid). */

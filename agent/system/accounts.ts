@@ -1,0 +1,104 @@
+/**
+ * The account databases as data, and names to ids.
+ * Invariant: a line that is not an entry is left out, never guessed at; an unknown name is file.unknown-owner.
+ * Reads only; never writes an account file.
+ */
+
+import { ProblemError } from '../protocol/problem.ts';
+import { agentProblem } from '../protocol/problem-codes.ts';
+import { nameService } from './queries.ts';
+import type { Account, SystemReader, UnixGroup } from './system.ts';
+
+/** Keys under which `once` remembers the lists: forget them after changing an account. */
+export const accountsKey = 'accounts';
+export const groupsKey = 'groups';
+
+/** Entries of a passwd file or of `getent passwd`. */
+export function parseAccounts(text: string): Account[] {
+  return entries(text).flatMap(([name = '', , uid = '', gid = '', comment = '', home = '', shell = '']) =>
+    isId(uid) && isId(gid)
+      ? [{ name, uid: Number(uid), gid: Number(gid), comment, home, shell: shell || '/bin/sh' }]
+      : [],
+  );
+}
+
+/** Entries of a group file or of `getent group`. */
+export function parseGroups(text: string): UnixGroup[] {
+  return entries(text).flatMap(([name = '', , gid = '', members = '']) =>
+    isId(gid)
+      ? [{ name, gid: Number(gid), members: members.split(',').filter((member) => member !== '') }]
+      : [],
+  );
+}
+
+/** Whether the files alone answer for a database, by /etc/nsswitch.conf. */
+export function filesSuffice(nsswitch: string | undefined, database: 'passwd' | 'group'): boolean {
+  const line = nsswitch?.split('\n').find((text) => text.trimStart().startsWith(`${database}:`));
+  if (line === undefined) return true;
+  const services = line.slice(line.indexOf(':') + 1).replace(/\[[^\]]*\]|#.*/g, ' ');
+  return services.split(/\s+/).every((service) => ['', 'files', 'compat', 'systemd'].includes(service));
+}
+
+/** All entries of a database: from its file, or from the name service when that has other sources too. */
+export async function readDatabase(system: SystemReader, database: 'passwd' | 'group'): Promise<string> {
+  const nsswitch = await system.readFile('/etc/nsswitch.conf');
+  const file = (await system.readFile(`/etc/${database}`))?.toString('utf8') ?? '';
+  if (filesSuffice(nsswitch?.toString('utf8'), database)) return file;
+  return (await ask(system, database)) ?? file;
+}
+
+/** The uid of a name or numeric text; undefined when no such account exists. */
+export async function findUid(system: SystemReader, owner: string): Promise<number | undefined> {
+  const known = (await system.accounts()).find((account) => account.name === owner);
+  if (known !== undefined) return known.uid;
+  if (isId(owner)) return Number(owner);
+  return parseAccounts((await ask(system, 'passwd', owner)) ?? '')[0]?.uid;
+}
+
+/** The gid of a name or numeric text; undefined when no such group exists. */
+export async function findGid(system: SystemReader, group: string): Promise<number | undefined> {
+  const known = (await system.groups()).find((entry) => entry.name === group);
+  if (known !== undefined) return known.gid;
+  if (isId(group)) return Number(group);
+  return parseGroups((await ask(system, 'group', group)) ?? '')[0]?.gid;
+}
+
+/** As findUid and findGid, both; -1 for what is left out. Throws file.unknown-owner. */
+export async function resolveIds(
+  system: SystemReader,
+  owner: string | undefined,
+  group: string | undefined,
+): Promise<{ readonly uid: number; readonly gid: number }> {
+  const uid = owner === undefined ? -1 : await findUid(system, owner);
+  if (uid === undefined) throw unknownOwner('user', owner ?? '');
+  const gid = group === undefined ? -1 : await findGid(system, group);
+  if (gid === undefined) throw unknownOwner('group', group ?? '');
+  return { uid, gid };
+}
+
+/** The problem of a name that no database has. */
+export function unknownOwner(what: 'user' | 'group', name: string): ProblemError {
+  return new ProblemError(agentProblem('file.unknown-owner', `this host has no ${what} ${name}`));
+}
+
+async function ask(system: SystemReader, database: 'passwd' | 'group', ...keys: string[]) {
+  if (keys.some((key) => key === '' || /[\0\n:]/.test(key))) return undefined;
+  try {
+    const { status, stdout } = await system.query(nameService(database, ...keys));
+    return status === 0 ? stdout : undefined;
+  } catch (error) {
+    if (error instanceof ProblemError && error.problem.code === 'command.not-found') return undefined;
+    throw error;
+  }
+}
+
+function entries(text: string): string[][] {
+  return text
+    .split('\n')
+    .filter((line) => /^[^#+:-][^:]*:/.test(line))
+    .map((line) => line.split(':'));
+}
+
+function isId(text: string): boolean {
+  return /^\d{1,10}$/.test(text);
+}

@@ -1,0 +1,169 @@
+/**
+ * Runs one program: argv, its own process group, a clean environment, bounded output, an end that always comes.
+ * Invariant: the first reason a program was ended stays the reason; nothing of its group outlives a timeout or an abort.
+ * Never a shell; never passes on the agent's environment.
+ */
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { statSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { ProblemError } from '../protocol/problem.ts';
+import { agentProblem } from '../protocol/problem-codes.ts';
+import { errnoOf } from './errors.ts';
+import { OutputTail } from './output-tail.ts';
+import type { RunOptions, RunResult } from './system.ts';
+
+/** Milliseconds between the polite and the final signal. */
+const grace = 2000;
+/** Milliseconds a stream may stay silent after its program ended: a daemon may hold it open for ever. */
+const drain = 100;
+const systemPath = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+/** What a program's environment is made of. */
+export interface EnvironmentBase {
+  readonly path: string;
+  readonly home: string;
+  readonly user: string;
+}
+
+export interface ProgramOptions extends RunOptions {
+  /** Default: this process's account and PATH. */
+  readonly base?: EnvironmentBase | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The clean environment: absolute directories of the given PATH, then the system's own. */
+export function cleanEnvironment(base: EnvironmentBase): Record<string, string> {
+  const given = base.path.split(':').filter((directory) => directory.startsWith('/'));
+  const path = [...new Set([...given, ...systemPath])].join(':');
+  return { PATH: path, HOME: base.home, USER: base.user, LOGNAME: base.user, LANG: 'C.UTF-8' };
+}
+
+/** What the agent's own process gives to programs. */
+export function ownBase(): EnvironmentBase {
+  const { username, homedir } = userInfo();
+  return { path: process.env.PATH ?? '', home: homedir, user: username };
+}
+
+/** Runs argv to its end. Throws command.not-found when it cannot start, agent.cancelled when aborted before. */
+export function runProgram(argv: readonly string[], options: ProgramOptions): Promise<RunResult> {
+  if (options.signal?.aborted) {
+    const message = `${argv[0]} was not started: the run is cancelled`;
+    return Promise.reject(new ProblemError(agentProblem('agent.cancelled', message)));
+  }
+  return new Promise((resolve, reject) => {
+    let child: ChildProcess;
+    try {
+      child = spawn(argv[0] ?? '', argv.slice(1), {
+        env: { ...cleanEnvironment(options.base ?? ownBase()), ...options.env },
+        cwd: options.cwd ?? '/',
+        detached: true,
+        stdio: [options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      });
+    } catch (error) {
+      reject(notStarted(argv, options.cwd, error));
+      return;
+    }
+    child.on('error', (error) => {
+      if (child.pid === undefined) reject(notStarted(argv, options.cwd, error));
+    });
+    if (child.pid !== undefined) follow(child, child.pid, options, resolve);
+  });
+}
+
+function follow(
+  child: ChildProcess,
+  group: number,
+  options: ProgramOptions,
+  done: (result: RunResult) => void,
+): void {
+  const tails = { stdout: new OutputTail(), stderr: new OutputTail() };
+  const ender = endOnReason(group, options);
+  let ended: { status: number | null; signal: string | null } | undefined;
+  let drained: NodeJS.Timeout | undefined;
+  const finish = (): void => {
+    clearTimeout(drained);
+    ender.stop();
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    for (const stream of ['stdout', 'stderr'] as const) say(options, stream, tails[stream].rest());
+    const { status, signal } = ended ?? { status: null, signal: null };
+    done({
+      status,
+      signal,
+      stdout: tails.stdout.text(),
+      stderr: tails.stderr.text(),
+      timedOut: ender.reason() === 'timeout',
+    });
+  };
+  const awaitSilence = (): void => {
+    clearTimeout(drained);
+    drained = setTimeout(finish, drain);
+  };
+  for (const stream of ['stdout', 'stderr'] as const) {
+    child[stream]?.on('data', (chunk: Buffer) => {
+      say(options, stream, tails[stream].push(chunk));
+      if (ended !== undefined) awaitSilence();
+    });
+  }
+  child.stdin?.on('error', () => child.stdin?.destroy());
+  child.stdin?.end(options.stdin);
+  child.once('exit', (status, signal) => {
+    ended = { status, signal };
+    awaitSilence();
+  });
+  child.once('close', finish);
+}
+
+/** Ends the group at the timeout or on abort, whichever is first. */
+function endOnReason(group: number, options: ProgramOptions) {
+  let reason: 'timeout' | 'abort' | undefined;
+  let timer: NodeJS.Timeout | undefined;
+  const end = (why: 'timeout' | 'abort'): void => {
+    if (reason !== undefined) return;
+    reason = why;
+    clearTimeout(timer);
+    signalGroup(group, 'SIGTERM');
+    timer = setTimeout(signalGroup, grace, group, 'SIGKILL');
+  };
+  const abort = (): void => end('abort');
+  options.signal?.addEventListener('abort', abort, { once: true });
+  if (options.timeout !== undefined) timer = setTimeout(end, options.timeout * 1000, 'timeout');
+  return {
+    reason: () => reason,
+    stop(): void {
+      clearTimeout(timer);
+      options.signal?.removeEventListener('abort', abort);
+      if (reason !== undefined) signalGroup(group, 'SIGKILL');
+    },
+  };
+}
+
+function signalGroup(group: number, signal: 'SIGTERM' | 'SIGKILL'): void {
+  try {
+    process.kill(-group, signal);
+  } catch {
+    // The group is gone already: what was to be ended has ended.
+  }
+}
+
+function say(options: ProgramOptions, stream: 'stdout' | 'stderr', text: string): void {
+  if (text !== '') options.onOutput?.(stream, text);
+}
+
+function notStarted(argv: readonly string[], cwd: string | undefined, error: unknown): ProblemError {
+  const program = argv[0] ?? '';
+  const errno = errnoOf(error);
+  if (errno === 'ENOENT' && cwd !== undefined && !isDirectory(cwd)) {
+    const message = `cannot start ${program}: its working directory ${cwd} does not exist`;
+    const hint = 'Create the working directory with a resource before this one.';
+    return new ProblemError(agentProblem('command.not-found', message, { hint }));
+  }
+  const why = errno === 'EACCES' ? 'it is not an executable file' : 'no such program';
+  const other = errno === 'ENOENT' || errno === 'EACCES' ? why : errno || 'its arguments are not valid';
+  return new ProblemError(agentProblem('command.not-found', `cannot start ${program}: ${other}`));
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
+}

@@ -1,0 +1,32 @@
+/**
+ * The kernel's list of mounts as data.
+ * Invariant: paths are real text; the kernel's octal escapes are undone.
+ * Pure.
+ */
+
+export const mountTablePath = '/proc/self/mounts';
+
+export interface Mount {
+  readonly path: string;
+  readonly device: string;
+  readonly type: string;
+  readonly readOnly: boolean;
+}
+
+/** Every mount of /proc/self/mounts, in the kernel's order. */
+export function parseMounts(text: string): Mount[] {
+  return text.split('\n').flatMap((line) => {
+    const [device, path, type, options] = line.split(' ');
+    if (device === undefined || path === undefined || type === undefined || options === undefined) return [];
+    const readOnly = options.split(',').includes('ro');
+    return [{ path: unescaped(path), device: unescaped(device), type, readOnly }];
+  });
+}
+
+function unescaped(text: string): string {
+  if (!text.includes('\\')) return text;
+  const bytes = text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+  return /[\x80-\xff]/.test(bytes) && !/[^\0-\xff]/.test(bytes)
+    ? Buffer.from(bytes, 'latin1').toString()
+    : bytes;
+}

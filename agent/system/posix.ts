@@ -1,0 +1,154 @@
+/**
+ * System on a POSIX host: the reader's eyes plus hands.
+ * Invariant: every method fails with a ProblemError only; what is half made when it fails is taken back.
+ * Never follows a link at the path it changes; never runs a shell.
+ */
+
+import { chmod, chown, lstat, mkdir, rename, rmdir, symlink, unlink } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { ProblemError } from '../protocol/problem.ts';
+import { agentProblem } from '../protocol/problem-codes.ts';
+import { resolveIds } from './accounts.ts';
+import { errnoOf, guarded } from './errors.ts';
+import { runProgram } from './exec.ts';
+import { pinned, syncDirectory } from './pinned-path.ts';
+import { PosixReader, type SystemOptions } from './reader.ts';
+import { removeTree } from './remove-tree.ts';
+import { type Replacement, removeLeftovers, replaceFileSafely, temporaryPath } from './replace-file.ts';
+import type {
+  NewContent,
+  Ownership,
+  ReplaceOptions,
+  RunOptions,
+  RunResult,
+  System,
+  SystemReader,
+} from './system.ts';
+
+/** Seconds a validate command may take. */
+const validateTimeout = 300;
+/** Lines shown of a validate command that refused. */
+const shownLines = 20;
+
+/** Eyes only: what check gets. */
+export function createReader(options: SystemOptions): SystemReader {
+  return new PosixReader(options);
+}
+
+/** Eyes and hands: what apply gets. */
+export function createSystem(options: SystemOptions): System {
+  return new PosixSystem(options);
+}
+
+class PosixSystem extends PosixReader implements System {
+  async replaceFile(path: string, content: NewContent, options: ReplaceOptions): Promise<void> {
+    await guarded('write', `write ${path}`, async () => {
+      const ids = await resolveIds(this, options.owner, options.group);
+      const directory = dirname(path);
+      await this.once(`leftovers ${directory}`, () => removeLeftovers(directory).catch(() => {}));
+      await replaceFileSafely(path, {
+        ...ids,
+        ...(await this.#source(content)),
+        mode: modeOf(options.mode),
+        validate:
+          options.validate && ((temporary) => this.#validate(path, temporary, options.validate ?? [])),
+        backup: options.backup ? `${path}.${compactTime(new Date())}` : undefined,
+      });
+    });
+  }
+
+  async makeDirectory(path: string, ownership: Ownership): Promise<void> {
+    await guarded('write', `make the directory ${path}`, async () => {
+      await resolveIds(this, ownership.owner, ownership.group);
+      await mkdir(path, 0o700);
+      try {
+        await this.setOwnership(path, { ...ownership, mode: ownership.mode ?? '0755' });
+      } catch (error) {
+        await rmdir(path).catch(() => {});
+        throw error;
+      }
+      await syncDirectory(dirname(path));
+    });
+  }
+
+  async makeLink(path: string, target: string): Promise<void> {
+    await guarded('write', `make the link ${path}`, async () => {
+      const temporary = temporaryPath(path);
+      await symlink(target, temporary);
+      try {
+        await rename(temporary, path);
+      } catch (error) {
+        await unlink(temporary).catch(() => {});
+        throw error;
+      }
+      await syncDirectory(dirname(path));
+    });
+  }
+
+  async remove(path: string, options: { readonly recursive?: boolean } = {}): Promise<void> {
+    await guarded('write', `remove ${path}`, async () => {
+      try {
+        if (!(await lstat(path)).isDirectory()) await unlink(path);
+        else if (options.recursive === true) await removeTree(path);
+        else await rmdir(path);
+      } catch (error) {
+        if (errnoOf(error) === 'ENOENT') return;
+        throw error;
+      }
+      await syncDirectory(dirname(path));
+    });
+  }
+
+  async setOwnership(path: string, ownership: Ownership): Promise<void> {
+    await guarded('write', `change owner or mode of ${path}`, async () => {
+      const { uid, gid } = await resolveIds(this, ownership.owner, ownership.group);
+      await pinned(path, async ({ path: pin, stats }) => {
+        if (stats.isSymbolicLink()) {
+          throw new ProblemError(agentProblem('file.wrong-type', `${path} is a symbolic link`));
+        }
+        const moves = (uid !== -1 && uid !== stats.uid) || (gid !== -1 && gid !== stats.gid);
+        if (moves) await chown(pin, uid, gid);
+        // A change of owner clears the set-id bits: put back what was there unless told otherwise.
+        const mode = modeOf(ownership.mode) ?? (moves ? stats.mode & 0o7777 : undefined);
+        if (mode !== undefined) await chmod(pin, mode);
+      });
+    });
+  }
+
+  run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    return runProgram(argv, { ...options, base: this.base, signal: this.options.signal });
+  }
+
+  forget(key: string): void {
+    this.options.memory.delete(key);
+  }
+
+  async #source(content: NewContent): Promise<Pick<Replacement, 'source' | 'expected'>> {
+    if ('text' in content) return { source: [Buffer.from(content.text)] };
+    if ('bytes' in content) return { source: [content.bytes] };
+    return { source: await this.options.contents.open(content.content), expected: content.content };
+  }
+
+  async #validate(path: string, temporary: string, validate: readonly string[]): Promise<void> {
+    const argv = validate.map((arg) => arg.split('%s').join(temporary));
+    const { status, signal, stdout, stderr, timedOut } = await this.run(argv, { timeout: validateTimeout });
+    if (status === 0) return;
+    const how = timedOut ? `took over ${validateTimeout} seconds` : `ended with ${status ?? signal}`;
+    const said = `${stdout}\n${stderr}`.split(temporary).join(path);
+    const lines = said.split('\n').filter((line) => line.trim() !== '');
+    throw new ProblemError(
+      agentProblem('file.invalid', `${validate[0]} refused the new content of ${path}: it ${how}`, {
+        lines: lines.slice(-shownLines),
+      }),
+    );
+  }
+}
+
+function modeOf(mode: string | undefined): number | undefined {
+  return mode === undefined ? undefined : Number.parseInt(mode, 8);
+}
+
+/** UTC time as 20261121T085853Z. */
+function compactTime(date: Date): string {
+  return `${date.toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
+}

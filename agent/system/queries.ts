@@ -1,0 +1,94 @@
+/**
+ * The closed vocabulary of questions: builds each query's argv, and refuses whatever is not one of them.
+ * Invariant: no argv that passes `verifyQuery` changes a host; names never stand where an option is read.
+ * Pure.
+ */
+
+import { ProblemError } from '../protocol/problem.ts';
+import { agentProblem } from '../protocol/problem-codes.ts';
+import type { Query } from './system.ts';
+
+/** First word of the arguments: what is asked. Empty: the program has no verbs. */
+const verbs: Readonly<Record<Query['program'], readonly string[]>> = {
+  'dpkg-query': ['-W', '-s', '-l', '-S'],
+  'apt-cache': ['policy', 'show', 'madison'],
+  systemctl: [
+    'show',
+    'is-enabled',
+    'is-active',
+    'is-failed',
+    'is-system-running',
+    'list-unit-files',
+    'list-units',
+  ],
+  getent: ['passwd', 'group', 'shadow', 'hosts'],
+  id: [],
+};
+
+/** Options after the verb. */
+const options: Readonly<Record<Query['program'], RegExp>> = {
+  'dpkg-query': /^(-f=[^\0]*|--showformat=[^\0]*|--)$/,
+  'apt-cache': /^--$/,
+  systemctl: /^(-p|--property=[A-Za-z,]+|--value|--no-pager|--no-legend|--plain|--all|--type=[a-z,]+|--)$/,
+  getent: /^--$/,
+  id: /^(-u|-g|-G|-n|-un|-gn|-Gn|--)$/,
+};
+
+/** Throws agent.internal when a query is not one of those a check may ask. */
+export function verifyQuery(query: Query): void {
+  const { program, args } = query;
+  const known = verbs[program];
+  const rest = known?.length === 0 ? args : args.slice(1);
+  const asks = known !== undefined && (known.length === 0 || known.includes(args[0] ?? ''));
+  if (asks && rest.every((arg) => allowed(program, arg))) return;
+  throw new ProblemError(
+    agentProblem('agent.internal', `a check may not run ${program} ${args.join(' ').slice(0, 200)}`),
+  );
+}
+
+function allowed(program: Query['program'], arg: string): boolean {
+  return !arg.includes('\0') && (!arg.startsWith('-') || options[program].test(arg));
+}
+
+/** All packages dpkg knows (or those named): name, architecture, status, version; tabs between, a package a line. */
+export function dpkgPackages(...names: readonly string[]): Query {
+  const fields = ['Package', 'Architecture', 'db:Status-Abbrev', 'Version'].map((field) => `\${${field}}`);
+  return { program: 'dpkg-query', args: ['-W', `-f=${fields.join('\\t')}\\n`, ...named(names)] };
+}
+
+/** Installed and candidate versions by apt's view. */
+export function aptPolicy(...names: readonly string[]): Query {
+  return { program: 'apt-cache', args: ['policy', ...named(names)] };
+}
+
+/** Properties of one unit as `Name=value` lines. */
+export function unitProperties(unit: string, ...properties: readonly string[]): Query {
+  return {
+    program: 'systemctl',
+    args: ['show', '--no-pager', `--property=${properties.join(',')}`, ...named([unit])],
+  };
+}
+
+/** Whether a unit is enabled, masked, static …: one word. */
+export function unitIsEnabled(unit: string): Query {
+  return { program: 'systemctl', args: ['is-enabled', ...named([unit])] };
+}
+
+/** Whether a unit runs: one word. */
+export function unitIsActive(unit: string): Query {
+  return { program: 'systemctl', args: ['is-active', ...named([unit])] };
+}
+
+/** Entries of a name service database: all, or those of the keys. */
+export function nameService(database: 'passwd' | 'group' | 'shadow', ...keys: readonly string[]): Query {
+  return { program: 'getent', args: [database, ...named(keys)] };
+}
+
+/** Names of all groups an account is in, primary first. */
+export function groupsOf(user: string): Query {
+  return { program: 'id', args: ['-Gn', ...named([user])] };
+}
+
+function named(names: readonly string[]): readonly string[] {
+  return names.length === 0 ? [] : ['--', ...names];
+}

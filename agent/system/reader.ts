@@ -1,0 +1,185 @@
+/**
+ * SystemReader on a POSIX host: looks, asks, remembers for one run.
+ * Invariant: opens for reading only, never blocks on a pipe or device, and reads a bounded amount.
+ * Never changes the host; programs go through the closed vocabulary of queries.ts.
+ */
+
+import { createHash } from 'node:crypto';
+import { constants, type Stats } from 'node:fs';
+import { type FileHandle, lstat, open, readdir, readlink } from 'node:fs/promises';
+import type { Content } from '../protocol/blob.ts';
+import type { Facts } from '../protocol/facts.ts';
+import { ProblemError } from '../protocol/problem.ts';
+import { agentProblem } from '../protocol/problem-codes.ts';
+import { accountsKey, groupsKey, parseAccounts, parseGroups, readDatabase } from './accounts.ts';
+import type { ContentReader } from './content-reader.ts';
+import { errnoOf, guarded } from './errors.ts';
+import { type EnvironmentBase, ownBase, runProgram } from './exec.ts';
+import { verifyQuery } from './queries.ts';
+import type { Account, FileStat, FileType, Query, RunResult, SystemReader, UnixGroup } from './system.ts';
+
+/** Default limit of readFile. */
+const readLimit = 16 * 1024 * 1024;
+const pieceSize = 256 * 1024;
+/** Seconds a query may take. */
+const queryTimeout = 120;
+
+export interface SystemOptions {
+  readonly facts: Facts;
+  readonly contents: ContentReader;
+  /** Ends programs that run. */
+  readonly signal?: AbortSignal | undefined;
+  /** What `once` remembers; one map a run. */
+  readonly memory: Map<string, Promise<unknown>>;
+  readonly onOutput?: ((stream: 'stdout' | 'stderr', text: string) => void) | undefined;
+  /** What programs get as PATH, HOME and USER; default this process's. */
+  readonly base?: EnvironmentBase | undefined;
+}
+
+export class PosixReader implements SystemReader {
+  readonly facts: Facts;
+  protected readonly options: SystemOptions;
+  protected readonly base: EnvironmentBase;
+
+  constructor(options: SystemOptions) {
+    this.facts = options.facts;
+    this.options = options;
+    this.base = options.base ?? ownBase();
+  }
+
+  async stat(path: string): Promise<FileStat | undefined> {
+    return guarded('read', `look at ${path}`, async () => {
+      const stats = await orUndefined(lstat(path));
+      return stats && describe(stats);
+    });
+  }
+
+  async readFile(path: string, limit: number = readLimit): Promise<Buffer | undefined> {
+    return this.#reading(path, async (handle) => {
+      const parts: Buffer[] = [];
+      let size = 0;
+      for await (const part of pieces(handle)) {
+        size += part.length;
+        if (size > limit) {
+          throw new ProblemError(agentProblem('file.too-large', `${path} is larger than ${limit} bytes`));
+        }
+        parts.push(Buffer.from(part));
+      }
+      return Buffer.concat(parts);
+    });
+  }
+
+  async sha256(path: string): Promise<string | undefined> {
+    return this.#reading(path, async (handle) => {
+      const hash = createHash('sha256');
+      for await (const part of pieces(handle)) hash.update(part);
+      return hash.digest('hex');
+    });
+  }
+
+  async readLink(path: string): Promise<string> {
+    return guarded('read', `read the link ${path}`, () => readlink(path));
+  }
+
+  async list(path: string): Promise<readonly string[]> {
+    return guarded('read', `list ${path}`, async () => {
+      const names = (await orUndefined(readdir(path), ['ENOENT'])) ?? [];
+      return names.sort();
+    });
+  }
+
+  accounts(): Promise<readonly Account[]> {
+    return this.once(accountsKey, async () => parseAccounts(await readDatabase(this, 'passwd')));
+  }
+
+  groups(): Promise<readonly UnixGroup[]> {
+    return this.once(groupsKey, async () => parseGroups(await readDatabase(this, 'group')));
+  }
+
+  async query(query: Query): Promise<RunResult> {
+    verifyQuery(query);
+    return runProgram([query.program, ...query.args], {
+      base: this.base,
+      signal: this.options.signal,
+      timeout: queryTimeout,
+      env: { LC_ALL: 'C', SYSTEMD_COLORS: '0' },
+    });
+  }
+
+  held(content: Content): Buffer | undefined {
+    return this.options.contents.held(content);
+  }
+
+  once<T>(key: string, read: () => Promise<T>): Promise<T> {
+    const { memory } = this.options;
+    const known = memory.get(key);
+    if (known !== undefined) return known as Promise<T>;
+    const reading = read();
+    memory.set(key, reading);
+    reading.catch(() => {
+      if (memory.get(key) === reading) memory.delete(key);
+    });
+    return reading;
+  }
+
+  report(stream: 'stdout' | 'stderr', text: string): void {
+    this.options.onOutput?.(stream, text);
+  }
+
+  /** Opens a regular file (through links) for `use`; undefined when nothing is there. */
+  #reading<T>(path: string, use: (handle: FileHandle) => Promise<T>): Promise<T | undefined> {
+    return guarded('read', `read ${path}`, async () => {
+      const handle = await orUndefined(open(path, constants.O_RDONLY | constants.O_NONBLOCK));
+      if (handle === undefined) return undefined;
+      try {
+        if (!(await handle.stat()).isFile()) {
+          throw new ProblemError(agentProblem('file.wrong-type', `${path} is not a regular file`));
+        }
+        return await use(handle);
+      } finally {
+        await handle.close();
+      }
+    });
+  }
+}
+
+/** Permission bits of a stat as four octal digits. */
+export function modeText(mode: number): string {
+  return (mode & 0o7777).toString(8).padStart(4, '0');
+}
+
+function describe(stats: Stats): FileStat {
+  return {
+    type: typeOf(stats),
+    size: stats.size,
+    mode: modeText(stats.mode),
+    uid: stats.uid,
+    gid: stats.gid,
+    modifiedMs: stats.mtimeMs,
+  };
+}
+
+function typeOf(stats: Stats): FileType {
+  if (stats.isFile()) return 'file';
+  if (stats.isDirectory()) return 'directory';
+  return stats.isSymbolicLink() ? 'link' : 'other';
+}
+
+async function* pieces(handle: FileHandle): AsyncGenerator<Buffer> {
+  const buffer = Buffer.allocUnsafe(pieceSize);
+  for (;;) {
+    const { bytesRead } = await handle.read(buffer, 0, pieceSize, null);
+    if (bytesRead === 0) return;
+    yield buffer.subarray(0, bytesRead);
+  }
+}
+
+/** Undefined when nothing is at the path. */
+async function orUndefined<T>(act: Promise<T>, missing = ['ENOENT', 'ENOTDIR']): Promise<T | undefined> {
+  try {
+    return await act;
+  } catch (error) {
+    if (missing.includes(errnoOf(error))) return undefined;
+    throw error;
+  }
+}

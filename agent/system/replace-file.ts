@@ -1,0 +1,133 @@
+/**
+ * The safe replacement of a file (DESIGN §4), step by step.
+ * Invariant: a crash at any point leaves the old content or the new one at the path; a failure leaves no temporary file.
+ * Never follows a link at the path; never lets content be seen under a wider mode than it ends with.
+ */
+
+import { createHash, randomBytes } from 'node:crypto';
+import { constants, type Stats } from 'node:fs';
+import { copyFile, type FileHandle, link, lstat, open, readdir, rename, unlink } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Content } from '../protocol/blob.ts';
+import { ProblemError } from '../protocol/problem.ts';
+import { agentProblem } from '../protocol/problem-codes.ts';
+import { errnoOf } from './errors.ts';
+import { syncDirectory } from './pinned-path.ts';
+
+const temporaryName = /^\.towline-(\d+)-[0-9a-f]{12}$/;
+const newFileMode = 0o644;
+
+export interface Replacement {
+  /** Bytes in order. With `expected`, their hash and size are verified before the old content goes. */
+  readonly source: AsyncIterable<Buffer> | Iterable<Buffer>;
+  readonly expected?: Content | undefined;
+  /** -1: as it is, or the agent's account for a new file. */
+  readonly uid: number;
+  readonly gid: number;
+  /** Left out: as it is, or 0644 for a new file. */
+  readonly mode?: number | undefined;
+  /** Called with the whole temporary file; throws to refuse it. */
+  readonly validate?: ((temporary: string) => Promise<void>) | undefined;
+  /** Keep the old content under this name; the name gets a number when it is taken. */
+  readonly backup?: string | undefined;
+}
+
+/** A fresh name for a temporary in the directory of `path`. It carries the process id, so that leftovers are known as such. */
+export function temporaryPath(path: string): string {
+  return join(dirname(path), `.towline-${process.pid}-${randomBytes(6).toString('hex')}`);
+}
+
+/** Replaces or makes the file. Throws errno errors and ProblemErrors as they come. */
+export async function replaceFileSafely(path: string, replacement: Replacement): Promise<void> {
+  const old = await existing(path);
+  const temporary = temporaryPath(path);
+  const flags = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_WRONLY;
+  const handle = await open(temporary, flags, 0o600);
+  try {
+    try {
+      await own(handle, old, replacement);
+      await write(handle, replacement);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await replacement.validate?.(temporary);
+    if (old !== undefined && replacement.backup !== undefined) await keep(path, replacement.backup);
+    await rename(temporary, path);
+  } catch (error) {
+    await unlink(temporary).catch(() => {});
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+}
+
+/** Removes temporaries in a directory whose process is gone: what a kill in the middle left behind. */
+export async function removeLeftovers(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const pid = Number(temporaryName.exec(name)?.[1] ?? 0);
+    if (pid > 0 && pid !== process.pid && !isAlive(pid)) await unlink(join(directory, name)).catch(() => {});
+  }
+}
+
+async function existing(path: string): Promise<Stats | undefined> {
+  try {
+    const stats = await lstat(path);
+    if (stats.isFile()) return stats;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  throw new ProblemError(agentProblem('file.wrong-type', `${path} exists and is not a regular file`));
+}
+
+/** Owner first: changing it clears the set-id bits that the mode may hold. */
+async function own(handle: FileHandle, old: Stats | undefined, wanted: Replacement): Promise<void> {
+  const fresh = await handle.stat();
+  const uid = wanted.uid === -1 ? (old?.uid ?? fresh.uid) : wanted.uid;
+  const gid = wanted.gid === -1 ? (old?.gid ?? fresh.gid) : wanted.gid;
+  if (uid !== fresh.uid || gid !== fresh.gid) await handle.chown(uid, gid);
+  await handle.chmod(wanted.mode ?? (old === undefined ? newFileMode : old.mode & 0o7777));
+}
+
+async function write(handle: FileHandle, { source, expected }: Replacement): Promise<void> {
+  const hash = createHash('sha256');
+  let size = 0;
+  for await (const part of source) {
+    hash.update(part);
+    size += part.length;
+    for (let done = 0; done < part.length; ) {
+      done += (await handle.write(part, done, part.length - done)).bytesWritten;
+    }
+  }
+  if (expected === undefined) return;
+  if (size !== expected.size || hash.digest('hex') !== expected.sha256) {
+    throw new ProblemError(
+      agentProblem('blob.corrupt', `the content ${expected.sha256.slice(0, 12)} did not arrive as announced`),
+    );
+  }
+}
+
+/** A second name for the old content; a copy where the file system has no hard links or refuses one. */
+async function keep(path: string, name: string): Promise<void> {
+  for (let attempt = 0; ; attempt += 1) {
+    const backup = attempt === 0 ? `${name}~` : `${name}.${attempt}~`;
+    try {
+      await link(path, backup).catch((error: unknown) => {
+        if (errnoOf(error) === 'EEXIST') throw error;
+        return copyFile(path, backup, constants.COPYFILE_EXCL);
+      });
+      return;
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST' || attempt > 99) throw error;
+    }
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errnoOf(error) !== 'ESRCH';
+  }
+}
