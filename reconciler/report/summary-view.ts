@@ -1,0 +1,191 @@
+/**
+ * The end of a run for people: what changed where and why, what failed and what to do, who was not reached, totals.
+ * Invariant: hosts with equal changes are one entry; a run that found nothing to do is one line.
+ * Pure.
+ */
+
+import { reportLines } from './change-text.ts';
+import { counted, hostList } from './host-list.ts';
+import { type Line, lineWidth, toned } from './line.ts';
+import { problemLines } from './problem-text.ts';
+import { countSpans, isDry, runTitle, whyText } from './run-words.ts';
+import type { Style } from './style.ts';
+import type { ChangeGroup, FailureGroup, RunView } from './terminal-state.ts';
+import { durationText } from './time-text.ts';
+
+export interface ViewOptions {
+  readonly style: Style;
+  readonly width: number;
+  /** 0, 1 (-v) or 2 (-vv). */
+  readonly verbosity: number;
+}
+
+const quietDiffLines = 16;
+
+/** The whole summary. Needs the run's own summary, so it comes after run-finished. */
+export function summaryLines(view: RunView, options: ViewOptions): Line[] {
+  if (isQuiet(view)) return [quietLine(view)];
+  const sections = [
+    changeSections(view, options),
+    releasedLines(view),
+    failureSections(view, options),
+    problemSections(view, options),
+    waitingLines(view, options),
+    totals(view),
+  ].filter((section) => section.length > 0);
+  return sections.flatMap((section, index) => (index === 0 ? section : [[], ...section]));
+}
+
+/** Whether the run ended without anything a person must read. */
+export function isQuiet(view: RunView): boolean {
+  const outcome = view.summary?.outcome;
+  const clean = outcome === 'nothing-to-do' || outcome === 'done';
+  const silent = view.changes.size + view.failures.size + view.problems.length + view.released.length === 0;
+  const hosts = view.summary?.hosts;
+  return clean && silent && (hosts?.unreachable.length ?? 0) + (hosts?.waiting.length ?? 0) === 0;
+}
+
+function quietLine(view: RunView): Line {
+  const time = durationText(view.summary?.milliseconds ?? 0);
+  const found = { apply: 'nothing to do', check: 'nothing would change', 'drift-report': 'no drift' };
+  const said = view.pairsDone > 0 && view.mode === 'apply' ? 'no changes' : undefined;
+  const words = said ?? (view.mode === 'drift-correct' ? 'no drift' : found[view.mode]);
+  const checked = view.pairsDone > 0 ? `${counted(view.hosts.size, 'host')} looked at, ` : '';
+  return [
+    toned('good', '✓ '),
+    ...runTitle(view.environment, view.revision && { ...view.revision, author: '' }),
+    `: ${words} `,
+    toned('dim', `(${checked}${time})`),
+  ];
+}
+
+function changeSections(view: RunView, options: ViewOptions): Line[] {
+  return [...view.changes.values()].flatMap((group, index) => [
+    ...(index === 0 ? [] : [[]]),
+    groupHead(view, group, options),
+    ...reportLines(group.reports, {
+      ...options,
+      indent: 2,
+      dry: group.dry,
+      diffLines: options.verbosity > 0 ? undefined : quietDiffLines,
+    }),
+  ]);
+}
+
+function groupHead(view: RunView, group: ChangeGroup, options: ViewOptions): Line {
+  const { style, width } = options;
+  const tag = driftTag(group);
+  const room = Math.max(16, width - lineWidth([group.role, '  ', tag], style) - 2);
+  const head: Line = [
+    toned('strong', group.role),
+    '  ',
+    hostList(group.hosts, room, style),
+    ...(tag === '' ? [] : [toned('warn', tag)]),
+  ];
+  const hosts = new Set(group.hosts);
+  const pairs = (view.planned?.affected ?? []).filter(
+    ({ role, host }) => role === group.role && hosts.has(host),
+  );
+  const why = group.drift ? '' : whyText(pairs);
+  return why === '' ? head : [...head, toned('dim', `  ${why}`)];
+}
+
+function driftTag(group: ChangeGroup): string {
+  if (!group.drift) return '';
+  return group.dry ? '  drift' : '  drift corrected';
+}
+
+function releasedLines(view: RunView): Line[] {
+  return view.released.map(({ host, role, resources }) => [
+    toned('removed', '− '),
+    toned('strong', role),
+    `  no longer wanted on ${host}; `,
+    toned('dim', `${counted(resources.length, 'resource')} left as they are, no longer managed`),
+  ]);
+}
+
+function failureSections(view: RunView, options: ViewOptions): Line[] {
+  const groups = [...view.failures.values()].sort((a, b) => Number(a.unreachable) - Number(b.unreachable));
+  return groups.flatMap((group, index) => [...(index === 0 ? [] : [[]]), ...failureLines(group, options)]);
+}
+
+function failureLines(group: FailureGroup, options: ViewOptions): Line[] {
+  const { style, width } = options;
+  const what = group.unreachable ? 'unreachable' : 'failed';
+  const head: Line = [
+    toned('bad', what),
+    '  ',
+    ...(group.role === undefined ? [] : [toned('strong', group.role), '  ']),
+  ];
+  const room = Math.max(16, width - lineWidth(head, style));
+  const { host, ...where } = group.problem.where ?? {};
+  const problem = {
+    ...group.problem,
+    where: group.hosts.length > 1 || host === group.hosts[0] ? where : { host, ...where },
+  };
+  return [
+    [...head, hostList(group.hosts, room, style)],
+    ...problemLines(problem as typeof group.problem, {
+      style,
+      width,
+      indent: 2,
+      known: { ...(group.role === undefined ? {} : { role: group.role }) },
+    }),
+  ];
+}
+
+function problemSections(view: RunView, options: ViewOptions): Line[] {
+  const known = { environment: view.environment };
+  const stopping = view.summary?.problem;
+  const told = [...view.problems, ...[...view.failures.values()].map(({ problem }) => problem)];
+  const isTold = told.some((one) => one.code === stopping?.code && one.message === stopping.message);
+  const all = stopping === undefined || isTold ? view.problems : [...view.problems, stopping];
+  return all.flatMap((problem) => problemLines(problem, { ...options, known }));
+}
+
+function waitingLines(view: RunView, options: ViewOptions): Line[] {
+  const waiting = view.summary?.hosts.waiting ?? [];
+  if (waiting.length === 0) return [];
+  const head: Line = [toned('warn', 'waiting'), '  '];
+  const room = options.width - lineWidth(head, options.style) - 20;
+  return [[...head, hostList(waiting, room, options.style), toned('dim', '  not tried in this run')]];
+}
+
+function totals(view: RunView): Line[] {
+  const { summary } = view;
+  if (summary === undefined) return [];
+  const dry = isDry(view.mode);
+  const { changed, unchanged, failed, unreachable, waiting } = summary.hosts;
+  const parts = [
+    { count: changed.length, tone: 'change', word: dry ? 'would change' : 'changed' },
+    { count: failed.length, tone: 'bad', word: 'failed' },
+    { count: unreachable.length, tone: 'bad', word: 'unreachable' },
+    { count: waiting.length, tone: 'warn', word: 'waiting' },
+    { count: unchanged.length, tone: 'dim', word: 'unchanged' },
+  ] as const;
+  const hosts = parts.filter(({ count }) => count > 0);
+  const spans = hosts.flatMap(({ count, tone, word }, index) => [
+    index === 0 ? '' : toned('dim', ' · '),
+    toned(tone, `${count} ${word}`),
+  ]);
+  const resources = countSpans(summary.resources, dry);
+  return [
+    [...outcomeSpans(view), toned('dim', `  ${durationText(summary.milliseconds)}`)],
+    ...(hosts.length === 0 ? [] : [['  hosts      ', ...spans]]),
+    ...(resources.length === 0 ? [] : [['  resources  ', ...resources]]),
+  ];
+}
+
+function outcomeSpans(view: RunView): Line {
+  const title = runTitle(view.environment, view.revision);
+  const outcome = view.summary?.outcome ?? 'done';
+  const good = outcome === 'done' || outcome === 'nothing-to-do';
+  const words = {
+    'nothing-to-do': '',
+    done: isDry(view.mode) ? ' · nothing was touched' : '',
+    failed: ' · failed',
+    stalled: ' · stalled, the last good revision stays in force',
+    cancelled: ' · cancelled',
+  }[outcome];
+  return [toned(good ? 'good' : 'bad', good ? '✓ ' : '✗ '), ...title, toned(good ? 'dim' : 'bad', words)];
+}

@@ -1,0 +1,158 @@
+/**
+ * Runs on a terminal: a live table while hosts work, lines where nothing can be redrawn, a summary at each run's end.
+ * Invariant: at most ten frames a second; without a live terminal no control character leaves; never throws at the run.
+ * Never decides anything about a run.
+ */
+
+import { createLogUpdate } from 'log-update';
+import type { Clock } from '../base/clock.ts';
+import type { EventSink, RunEvent } from '../base/event.ts';
+import { type Line, paintLines } from './line.ts';
+import { OutputLines } from './output-lines.ts';
+import { eventLines, outputLine, plainLines, progressLine } from './plain-view.ts';
+import type { Style } from './style.ts';
+import { isQuiet, summaryLines } from './summary-view.ts';
+import { advance, beginRun, type RunView } from './terminal-state.ts';
+import { liveLines } from './terminal-view.ts';
+
+/** What the reporter needs of process.stdout. */
+export type TerminalStream = NodeJS.WritableStream & {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  readonly rows?: number;
+};
+
+export interface TerminalOptions {
+  readonly stream: TerminalStream;
+  readonly style: Style;
+  readonly clock: Clock;
+  /** 0, 1 (-v) or 2 (-vv). */
+  readonly verbosity: number;
+  /** Redraw in place; see `isLive`. */
+  readonly live: boolean;
+}
+
+export interface TerminalReporter {
+  readonly sink: EventSink;
+  /** Puts the terminal back in order, whatever still runs. */
+  close(): void;
+}
+
+const frameEvery = 100;
+const progressEvery = 10_000;
+const widestPlain = 200;
+
+/** A reporter for any number of runs at once. */
+export function createTerminalReporter(options: TerminalOptions): TerminalReporter {
+  const terminal = new Terminal(options);
+  return { sink: (event) => terminal.take(event), close: () => terminal.close() };
+}
+
+class Terminal {
+  readonly #options: TerminalOptions;
+  readonly #runs = new Map<string, RunView>();
+  readonly #output = new Map<string, OutputLines>();
+  readonly #draw: ReturnType<typeof createLogUpdate> | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #frame = 0;
+  #broken = false;
+
+  constructor(options: TerminalOptions) {
+    this.#options = options;
+    this.#draw = options.live ? createLogUpdate(options.stream, { defaultWidth: 80 }) : undefined;
+    options.stream.on('error', () => {
+      this.#broken = true;
+      this.close();
+    });
+  }
+
+  take(event: RunEvent): void {
+    if (event.type === 'run-started') {
+      this.#runs.set(event.run, beginRun(event));
+      this.#start();
+    }
+    const view = this.#runs.get(event.run);
+    if (view === undefined) return;
+    const output = this.#outputLines(event);
+    advance(view, event);
+    const { verbosity, live } = this.#options;
+    const lines = live ? this.#liveExtra(event, view) : plainLines(event, view, verbosity);
+    this.#say([...output, ...lines]);
+    if (event.type === 'run-finished') this.#finish(view);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    this.#runs.clear();
+    if (!this.#broken) this.#draw?.clear();
+    this.#draw?.done();
+  }
+
+  #start(): void {
+    const every = this.#options.live ? frameEvery : progressEvery;
+    this.#timer ??= setInterval(() => this.#tick(), every).unref();
+  }
+
+  #tick(): void {
+    this.#frame += 1;
+    if (this.#options.live) this.#redraw();
+    else this.#say([...this.#runs.values()].map((view) => progressLine(view, this.#options.clock.now())));
+  }
+
+  #finish(view: RunView): void {
+    const { verbosity, style, live } = this.#options;
+    this.#runs.delete(view.run);
+    const lines = summaryLines(view, { style, verbosity, width: this.#width() });
+    const quiet = isQuiet(view) || (!live && view.planned === undefined);
+    this.#say(quiet ? lines : [[], ...lines, []]);
+    if (this.#runs.size === 0) this.close();
+  }
+
+  /** Above a live table only what -v asks for is said; the table shows the rest. */
+  #liveExtra(event: RunEvent, view: RunView): Line[] {
+    const { verbosity } = this.#options;
+    return event.type === 'host-event' && verbosity > 0 ? eventLines(event, view, verbosity) : [];
+  }
+
+  /** Whole lines that programs printed, under -v. A line without an end is said when its resource is done. */
+  #outputLines(event: RunEvent): Line[] {
+    if (this.#options.verbosity < 1 || event.type !== 'host-event') return [];
+    const key = `${event.run} ${event.host}`;
+    const collected = this.#output.get(key) ?? new OutputLines();
+    if (event.event.event === 'output') {
+      this.#output.set(key, collected);
+      return collected.push(event.event.text).map((text) => outputLine(event.host, text));
+    }
+    this.#output.delete(key);
+    return collected.flush().map((text) => outputLine(event.host, text));
+  }
+
+  #say(lines: readonly Line[]): void {
+    if (lines.length === 0 || this.#broken) return;
+    const text = paintLines(lines, this.#options.style, this.#width()).join('\n');
+    if (this.#draw === undefined) {
+      this.#options.stream.write(`${text}\n`);
+      return;
+    }
+    this.#draw.clear();
+    this.#options.stream.write(`${text}\n`);
+    this.#redraw();
+  }
+
+  #redraw(): void {
+    if (this.#draw === undefined || this.#runs.size === 0 || this.#broken) return;
+    const { style, clock, stream } = this.#options;
+    const width = this.#width();
+    const rows = Math.floor(((stream.rows ?? 24) - 1) / this.#runs.size);
+    const shared = { style, width, rows, now: clock.now(), frame: this.#frame };
+    const lines = [...this.#runs.values()].flatMap((view) => liveLines(view, shared));
+    this.#draw(paintLines(lines, style, width).join('\n'));
+  }
+
+  #width(): number {
+    const { stream, live } = this.#options;
+    const columns = stream.columns ?? (live ? 80 : 100);
+    return Math.max(20, Math.min(columns, widestPlain));
+  }
+}
