@@ -21,11 +21,11 @@ function entry() {
   return fs.existsSync(source) ? source : path.join(root, 'dist', 'main.js');
 }
 
-/** The bundled Node: beside this package, or where a project around it installed one. */
+/** The bundled Node: beside this package, or in a folder above it. Not from the working folder, which may be a stranger's. */
 function bundledNode() {
   const name = `node-linux-${process.arch}`;
   try {
-    const manifest = require.resolve(`${name}/package.json`, { paths: [root, process.cwd()] });
+    const manifest = require.resolve(`${name}/package.json`, { paths: [root] });
     const file = path.join(path.dirname(manifest), 'bin', 'node');
     return fs.existsSync(file) ? file : undefined;
   } catch (_error) {
@@ -37,13 +37,7 @@ function explain() {
   const name = `node-linux-${process.arch}`;
   process.stderr.write(
     [
-      'towline needs Node ' +
-        needed +
-        ' or newer, but this is Node ' +
-        process.versions.node +
-        ' (' +
-        process.execPath +
-        ').',
+      `towline needs Node ${needed} or newer, but this is Node ${process.versions.node} (${process.execPath}).`,
       `Either install Node ${needed} from https://nodejs.org and start towline again,`,
       `or let npm bring one in beside it: npm install ${name}@${needed}`,
       '',
@@ -56,7 +50,11 @@ function continueOn(node) {
   const args = process.execArgv.concat([__filename], process.argv.slice(2));
   const child = childProcess.spawn(node, args, { stdio: 'inherit' });
   signals.forEach((signal) => {
-    process.on(signal, () => child.kill(signal));
+    process.on(signal, () => {
+      // A terminal sends these to the child as well; a second one would mean "stop at once".
+      const twice = process.stdin.isTTY && (signal === 'SIGINT' || signal === 'SIGQUIT');
+      if (!twice) child.kill(signal);
+    });
   });
   child.on('error', (error) => {
     process.stderr.write(`towline could not start ${node}: ${error.message}\n`);

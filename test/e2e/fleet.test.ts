@@ -1,0 +1,203 @@
+/**
+ * The fleet of test hosts itself: real servers, separated from each other, and nothing left behind.
+ * Invariant: nothing that belongs to a fleet is left on the machine after it.
+ * Never relies on Towline.
+ */
+
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fleetAvailable } from '../fleet/available.ts';
+import { type Fleet, upFleet } from '../fleet/fleet.ts';
+import type { FleetHost } from '../fleet/host.ts';
+import { type Ran, run } from '../fleet/run.ts';
+import { limitedUser, rootUser } from '../fleet/users.ts';
+
+const reason = fleetAvailable();
+
+/** What belongs to one fleet, as the machine shows it. */
+interface Traces {
+  readonly namespaces: readonly string[];
+  readonly links: readonly string[];
+  readonly mounts: readonly string[];
+  readonly folders: readonly string[];
+  readonly processes: readonly string[];
+}
+
+/** Looks for everything a fleet touches outside its hosts; other fleets on the machine are not its affair. */
+async function traces(fleet: Fleet, bridge: string, pidNamespaces: readonly string[]): Promise<Traces> {
+  const named = (text: string, part: string): string[] =>
+    text.split('\n').filter((line) => line.includes(part));
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return {
+    namespaces: named((await run('ip', ['netns', 'list'])).stdout, `${bridge}-`),
+    links: named((await run('ip', ['-oneline', 'link'])).stdout, bridge),
+    mounts: [bridge, fleet.id].flatMap((part) => named(readFileSync('/proc/self/mountinfo', 'utf8'), part)),
+    folders: readdirSync(tmpdir()).filter((name) => name.includes(fleet.id)),
+    processes: pids.filter((pid) => pidNamespaces.includes(pidNamespace(Number(pid)))),
+  };
+}
+
+function pidNamespace(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/ns/pid`);
+  } catch {
+    return '';
+  }
+}
+
+describe.skipIf(reason !== undefined)(
+  `a fleet of three hosts${reason ? ` (skipped: ${reason})` : ''}`,
+  () => {
+    let fleet: Fleet;
+    let first: FleetHost;
+    let second: FleetHost;
+
+    const ssh = (user: string, host: FleetHost, command: string, options: string[] = []): Promise<Ran> =>
+      run('ssh', [
+        ...['-F', 'none', '-i', fleet.clientKeyFile, '-o', 'IdentitiesOnly=yes', '-o', 'BatchMode=yes'],
+        ...['-o', 'StrictHostKeyChecking=yes', '-o', `UserKnownHostsFile=${fleet.knownHostsFile}`],
+        ...['-o', 'ConnectTimeout=3', ...options, `${user}@${host.address}`, command],
+      ]);
+
+    beforeAll(async () => {
+      fleet = await upFleet({ count: 3, names: ['web1', 'web2', 'db1'] });
+      first = fleet.host('web1');
+      second = fleet.host('web2');
+    });
+
+    afterAll(async () => {
+      await fleet?.down();
+    });
+
+    it('lets every user in by key, each host with its own name and host key', async () => {
+      for (const host of fleet.hosts) {
+        const ran = await ssh('root', host, 'hostname');
+        expect(ran).toMatchObject({ status: 0, stdout: `${host.name}\n` });
+      }
+      const users = await Promise.all(
+        ['deploy', 'limited', 'nosudo'].map((user) => ssh(user, first, 'id -un; pwd')),
+      );
+      expect(users.map((ran) => ran.stdout)).toEqual([
+        'deploy\n/home/deploy\n',
+        'limited\n/home/limited\n',
+        'nosudo\n/home/nosudo\n',
+      ]);
+      expect(new Set(fleet.hosts.map((host) => host.hostKey)).size).toBe(3);
+    });
+
+    it('gives sudo freely, by password, or not at all', async () => {
+      expect((await ssh('deploy', first, 'sudo -n id -u')).stdout).toBe('0\n');
+      expect((await ssh('limited', first, 'sudo -n id -u')).status).not.toBe(0);
+      const asked = await first.exec(['su', 'limited', '-c', 'sudo -S id -u'], {
+        input: `${limitedUser.password}\n`,
+      });
+      expect(asked.stdout).toBe('0\n');
+      const refused = await first.exec(['su', 'nosudo', '-c', 'sudo -S id -u'], {
+        input: 'nosudo-password\n',
+      });
+      expect(refused.stderr).toContain('nosudo is not in the sudoers file');
+      const become = await first.exec(['su', 'nosudo', '-c', 'su -c "id -u"'], {
+        input: `${rootUser.password}\n`,
+      });
+      expect(become.stdout).toBe('0\n');
+    });
+
+    it('keeps the processes, files and temporary files of hosts apart', async () => {
+      await first.writeFile('/etc/only-here', 'one\n');
+      await first.writeFile('/tmp/only-here', 'one\n');
+      expect(await first.readFile('/etc/only-here')).toBe('one\n');
+      await expect(second.readFile('/etc/only-here')).rejects.toThrow('No such file');
+      await expect(second.readFile('/tmp/only-here')).rejects.toThrow('No such file');
+      expect(readdirSync('/etc')).not.toContain('only-here');
+      const seen = (await first.exec(['sh', '-c', 'echo /proc/[0-9]*'])).stdout.trim().split(' ');
+      expect(seen.length).toBeLessThan(6);
+    });
+
+    it('lets hosts reach each other by name and by address', async () => {
+      const script = `exec 3<>/dev/tcp/${second.name}/22; read -r banner <&3; echo "$banner"`;
+      expect((await first.exec(['bash', '-c', script])).stdout).toContain('SSH-2.0-OpenSSH');
+    });
+
+    it('lists exactly what changed on the disk, and logging in changes nothing', async () => {
+      const clean = second.overlayTree();
+      await ssh('deploy', second, 'sudo -n true; node -e 0');
+      await ssh('root', second, 'tty', ['-tt']);
+      expect(second.overlayTree()).toEqual(clean);
+      await second.writeFile('/etc/changed', 'x', '0600');
+      await second.exec(['rm', '/etc/issue']);
+      const after = second.overlayTree();
+      expect(after.get('/etc/changed')).toMatchObject({ type: 'file', mode: '600', owner: '0:0' });
+      expect(after.get('/etc/issue')).toMatchObject({ type: 'removed' });
+      expect([...after.keys()].sort()).toEqual(['/etc', '/etc/changed', '/etc/issue']);
+    });
+
+    it('counts the bytes of one host only', async () => {
+      const third = fleet.host('db1');
+      const quiet = third.bytes();
+      const busy = first.bytes();
+      await ssh('root', first, 'head -c 100000 /dev/zero');
+      expect(first.bytes().fromHost - busy.fromHost).toBeGreaterThan(100_000);
+      expect(third.bytes()).toEqual(quiet);
+    });
+
+    it('finds the Node processes of a host, to be signalled from outside', async () => {
+      const running = first.exec(['node', '-e', 'setInterval(() => {}, 1000)']);
+      while (first.agentPids().length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+      expect(second.agentPids()).toEqual([]);
+      for (const pid of first.agentPids()) process.kill(pid, 'SIGKILL');
+      expect((await running).status).not.toBe(0);
+      expect(first.agentPids()).toEqual([]);
+    });
+
+    it('is silent when switched off, refuses if asked to, and comes back with its disk and key', async () => {
+      await first.writeFile('/etc/kept', 'kept\n');
+      await first.stop();
+      expect((await ssh('root', first, 'true')).stderr).toMatch(/timed out|No route/);
+      await first.start();
+      await first.stop('refuse');
+      expect((await ssh('root', first, 'true')).stderr).toContain('refused');
+      await expect(first.readFile('/etc/kept')).rejects.toThrow('web1 is off');
+      await first.start();
+      expect((await ssh('root', first, 'cat /etc/kept')).stdout).toBe('kept\n');
+    });
+
+    it('holds a connection through an unplugged cable', async () => {
+      const slow = ssh('root', second, 'sleep 0.3; echo through');
+      await new Promise((resolve) => setTimeout(resolve, 250));
+      await second.pauseNetwork();
+      await new Promise((resolve) => setTimeout(resolve, 300));
+      await second.resumeNetwork();
+      expect((await slow).stdout).toBe('through\n');
+    });
+
+    it('leaves nothing when taken down', async () => {
+      const { network } = JSON.parse(readFileSync(join(fleet.folder, 'state.json'), 'utf8'));
+      const pidNamespaces = fleet.hosts.map((host) => pidNamespace(host.processes()[0]?.pid ?? 0));
+      const up = await traces(fleet, network.bridge, pidNamespaces);
+      for (const found of Object.values(up)) expect(found.length).toBeGreaterThan(0);
+      await fleet.down();
+      expect(await traces(fleet, network.bridge, pidNamespaces)).toEqual({
+        namespaces: [],
+        links: [],
+        mounts: [],
+        folders: [],
+        processes: [],
+      });
+      await fleet.down();
+    });
+  },
+);
+
+describe.skipIf(reason !== undefined)('a fleet without Node', () => {
+  it('has hosts on which no runtime is found', async () => {
+    const fleet = await upFleet({ count: 1, node: false });
+    try {
+      const ran = await fleet.hosts[0]?.exec(['sh', '-c', 'command -v node || echo none']);
+      expect(ran?.stdout).toBe('none\n');
+    } finally {
+      await fleet.down();
+    }
+  });
+});
