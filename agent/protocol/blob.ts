@@ -15,5 +15,8 @@ export type Content = z.infer<typeof contentSchema>;
 /** Content up to this many bytes travels inside the converge call; larger content is pulled by the agent. */
 export const inlineLimit = 256 * 1024;
 
+/** Most bytes of content that one converge call carries inline; the rest is pulled. */
+export const inlineTotalLimit = 8 * 1024 * 1024;
+
 /** Bytes per pulled chunk. */
 export const chunkSize = 256 * 1024;

@@ -1,0 +1,171 @@
+/**
+ * Content by hash in the agent: what came inline, what is pulled, what is kept for a while.
+ * Invariant: bytes are handed out only whole and with their hash verified by whoever consumes them as a stream, or here when kept;
+ * memory held is bounded; a pull that is refused or whose line is lost fails, it never hangs.
+ * Never touches a file.
+ */
+
+import { createHash } from 'node:crypto';
+import { type Content, chunkSize, inlineLimit } from './protocol/blob.ts';
+import type { Chunk } from './protocol/frame.ts';
+import { type Problem, ProblemError } from './protocol/problem.ts';
+import { agentProblem } from './protocol/problem-codes.ts';
+
+/** Kept beyond the converge call they came with. */
+const keptBytesLimit = 16 * 1024 * 1024;
+/** Chunks asked for ahead of the one being written. */
+const window = 4;
+
+interface Pull {
+  readonly content: Content;
+  readonly arrived: Buffer[];
+  received: number;
+  asked: number;
+  wake: () => void;
+  problem?: Problem;
+}
+
+interface Expected {
+  readonly whole: Promise<Buffer>;
+  readonly settle: (bytes: Buffer) => void;
+  readonly fail: (problem: Problem) => void;
+}
+
+export class Blobs {
+  readonly #need: (sha256: string, offset: number, bytes: number) => void;
+  readonly #kept = new Map<string, Buffer>();
+  #keptBytes = 0;
+  readonly #expected = new Map<string, Expected>();
+  readonly #pulls = new Map<string, Pull>();
+
+  /** `need` asks the reconciler for a range of a content. */
+  constructor(need: (sha256: string, offset: number, bytes: number) => void) {
+    this.#need = need;
+  }
+
+  /** Announces contents that follow inline. */
+  expect(hashes: readonly string[]): void {
+    for (const sha256 of hashes) {
+      if (this.#expected.has(sha256) || this.#kept.has(sha256)) continue;
+      let settle: (bytes: Buffer) => void = () => {};
+      let fail: (problem: Problem) => void = () => {};
+      const whole = new Promise<Buffer>((resolve, reject) => {
+        settle = resolve;
+        fail = (problem) => reject(new ProblemError(problem));
+      });
+      whole.catch(() => {});
+      this.#expected.set(sha256, { whole, settle, fail });
+    }
+  }
+
+  /** Takes a chunk off the line. */
+  chunk(chunk: Chunk): void {
+    const expected = this.#expected.get(chunk.sha256);
+    if (expected !== undefined && !this.#pulls.has(chunk.sha256)) {
+      this.#expected.delete(chunk.sha256);
+      const bytes = Buffer.from(chunk.bytes);
+      if (hashOf(bytes) !== chunk.sha256) return expected.fail(corrupt(chunk.sha256));
+      this.#keep(chunk.sha256, bytes);
+      return expected.settle(bytes);
+    }
+    const pull = this.#pulls.get(chunk.sha256);
+    if (pull === undefined || chunk.offset !== pull.received) return;
+    pull.received += chunk.bytes.length;
+    pull.arrived.push(Buffer.from(chunk.bytes));
+    pull.wake();
+  }
+
+  /** The reconciler will not send this content. */
+  refuse(sha256: string, problem: Problem): void {
+    const pull = this.#pulls.get(sha256);
+    if (pull === undefined) return;
+    pull.problem = problem;
+    pull.wake();
+  }
+
+  /** The line is gone: everything still awaited fails with this. */
+  lost(problem: Problem): void {
+    for (const expected of this.#expected.values()) expected.fail(problem);
+    this.#expected.clear();
+    for (const pull of this.#pulls.values()) {
+      pull.problem = problem;
+      pull.wake();
+    }
+  }
+
+  /** Content already in memory. */
+  held(content: Content): Buffer | undefined {
+    return this.#kept.get(content.sha256);
+  }
+
+  /** Waits for what was announced inline; content that was not announced is not pulled. */
+  async arrived(content: Content): Promise<Buffer | undefined> {
+    return (await this.#expected.get(content.sha256)?.whole) ?? this.#kept.get(content.sha256);
+  }
+
+  /** The bytes, from memory or pulled as they are consumed. The consumer verifies the hash of the whole. */
+  async open(content: Content): Promise<AsyncIterable<Buffer>> {
+    const here = await this.arrived(content);
+    if (here !== undefined) return single(here);
+    if (content.size > inlineLimit) return this.#pull(content);
+    const parts: Buffer[] = [];
+    for await (const part of this.#pull(content)) parts.push(part);
+    const whole = Buffer.concat(parts);
+    if (hashOf(whole) !== content.sha256) throw new ProblemError(corrupt(content.sha256));
+    this.#keep(content.sha256, whole);
+    return single(whole);
+  }
+
+  async *#pull(content: Content): AsyncGenerator<Buffer> {
+    const pull: Pull = { content, arrived: [], received: 0, asked: 0, wake: () => {} };
+    this.#pulls.set(content.sha256, pull);
+    try {
+      let handed = 0;
+      while (handed < content.size) {
+        this.#ask(pull, handed);
+        const part = pull.arrived.shift();
+        if (part !== undefined) {
+          handed += part.length;
+          yield part;
+          continue;
+        }
+        if (pull.problem !== undefined) throw new ProblemError(pull.problem);
+        await new Promise<void>((resolve) => {
+          pull.wake = resolve;
+        });
+      }
+    } finally {
+      this.#pulls.delete(content.sha256);
+    }
+  }
+
+  #ask(pull: Pull, handed: number): void {
+    while (pull.asked < pull.content.size && pull.asked - handed < window * chunkSize) {
+      const bytes = Math.min(chunkSize, pull.content.size - pull.asked);
+      this.#need(pull.content.sha256, pull.asked, bytes);
+      pull.asked += bytes;
+    }
+  }
+
+  #keep(sha256: string, bytes: Buffer): void {
+    this.#kept.set(sha256, bytes);
+    this.#keptBytes += bytes.length;
+    for (const [oldest, old] of this.#kept) {
+      if (this.#keptBytes <= keptBytesLimit || oldest === sha256) break;
+      this.#kept.delete(oldest);
+      this.#keptBytes -= old.length;
+    }
+  }
+}
+
+async function* single(bytes: Buffer): AsyncGenerator<Buffer> {
+  yield bytes;
+}
+
+function hashOf(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+function corrupt(sha256: string): Problem {
+  return agentProblem('blob.corrupt', `content ${sha256.slice(0, 12)}… arrived with another hash`);
+}

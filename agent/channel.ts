@@ -1,0 +1,147 @@
+/**
+ * The agent's end of the line: frames in, messages and chunks to their listeners; messages out, in order.
+ * Invariant: nothing leaves but whole frames; events are batched and bounded by the credit the reconciler gave;
+ * a peer that is silent for three heartbeats is lost.
+ * Never decides what a message means.
+ */
+
+import type { Readable, Writable } from 'node:stream';
+import { decodeMessage, encodeMessage } from './protocol/codec.ts';
+import { type Chunk, decodeChunk, FrameDecoder, frameTypes } from './protocol/frame.ts';
+import {
+  type AgentEvent,
+  type AgentMessage,
+  type ReconcilerMessage,
+  reconcilerMessageSchema,
+} from './protocol/message.ts';
+import { type Problem, ProblemError } from './protocol/problem.ts';
+import { agentProblem } from './protocol/problem-codes.ts';
+
+export interface ChannelListener {
+  message(message: ReconcilerMessage): void;
+  chunk(chunk: Chunk): void;
+  /** The line ended: cleanly (no problem) or not. Called once. */
+  ended(problem?: Problem): void;
+}
+
+/** Events kept while there is no credit; output beyond it is dropped and said so. */
+const eventBacklogBytes = 1024 * 1024;
+
+interface QueuedEvent {
+  readonly call: number;
+  readonly event: AgentEvent;
+  readonly bytes: number;
+}
+
+export class Channel {
+  readonly #output: Writable;
+  readonly #listener: ChannelListener;
+  readonly #decoder = new FrameDecoder();
+  #queue: QueuedEvent[] = [];
+  #queuedBytes = 0;
+  #credit = 0;
+  #flushing = false;
+  #ended = false;
+  #heard = true;
+  #silentBeats = 0;
+  #beat: NodeJS.Timeout | undefined;
+
+  constructor(input: Readable, output: Writable, listener: ChannelListener) {
+    this.#output = output;
+    this.#listener = listener;
+    input.on('data', (bytes: Buffer) => this.#receive(bytes));
+    input.on('end', () => this.#end());
+    input.on('error', () => this.#end());
+    output.on('error', () => this.#end());
+  }
+
+  /** Sends a message at once, after the events that were queued before it. */
+  send(message: AgentMessage): void {
+    this.#flush(true);
+    this.#write(message);
+  }
+
+  /** Queues an event of a call; it leaves with its neighbours in one frame. */
+  event(call: number, event: AgentEvent): void {
+    const bytes = JSON.stringify(event).length;
+    if (event.event === 'output' && this.#queuedBytes + bytes > eventBacklogBytes) return;
+    this.#queue.push({ call, event, bytes });
+    this.#queuedBytes += bytes;
+    if (this.#flushing) return;
+    this.#flushing = true;
+    setImmediate(() => {
+      this.#flushing = false;
+      this.#flush(false);
+    });
+  }
+
+  /** The reconciler takes this many more bytes of events. */
+  grant(bytes: number): void {
+    this.#credit += bytes;
+    this.#flush(false);
+  }
+
+  /** Starts the heartbeat: one ping per period without traffic, lost after three silent ones. */
+  keepAlive(seconds: number): void {
+    clearInterval(this.#beat);
+    this.#beat = setInterval(() => this.#tick(), seconds * 1000);
+  }
+
+  /** Resolves when everything sent has left this process. */
+  drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#flush(true);
+      this.#output.write('', () => resolve());
+    });
+  }
+
+  #tick(): void {
+    this.#silentBeats = this.#heard ? 0 : this.#silentBeats + 1;
+    this.#heard = false;
+    if (this.#silentBeats >= 3) {
+      this.#end(agentProblem('agent.link-lost', 'the reconciler has been silent for three heartbeats'));
+      return;
+    }
+    this.#write({ type: 'ping', id: 0 });
+  }
+
+  #receive(bytes: Buffer): void {
+    if (this.#ended) return;
+    this.#heard = true;
+    try {
+      for (const frame of this.#decoder.push(bytes)) {
+        if (frame.type === frameTypes.chunk) this.#listener.chunk(decodeChunk(frame.body));
+        else this.#listener.message(decodeMessage(frame, reconcilerMessageSchema));
+      }
+    } catch (error) {
+      this.#end(error instanceof ProblemError ? error.problem : agentProblem('agent.internal', String(error)));
+    }
+  }
+
+  /** Sends queued events as far as credit goes; `all` when a message must come after them. */
+  #flush(all: boolean): void {
+    while (this.#queue.length > 0 && (all || this.#credit > 0)) {
+      const call = (this.#queue[0] as QueuedEvent).call;
+      const other = this.#queue.findIndex((queued) => queued.call !== call);
+      const batch = this.#queue.splice(0, other === -1 ? this.#queue.length : other);
+      const bytes = batch.reduce((sum, queued) => sum + queued.bytes, 0);
+      this.#queuedBytes -= bytes;
+      this.#credit -= bytes;
+      this.#write({ type: 'events', id: call, events: batch.map((queued) => queued.event) });
+    }
+  }
+
+  #write(message: AgentMessage): void {
+    if (this.#output.writableEnded || this.#output.destroyed) return;
+    this.#output.cork();
+    for (const part of encodeMessage(message)) this.#output.write(part);
+    this.#output.uncork();
+  }
+
+  #end(problem?: Problem): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    clearInterval(this.#beat);
+    this.#listener.ended(problem);
+  }
+}

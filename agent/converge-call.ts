@@ -1,0 +1,123 @@
+/**
+ * A converge message from arrival to answer: the plan put together, the host lock, the journal, the work, the result.
+ * Invariant: check mode takes no lock and writes nothing; a plan is held only after it was understood whole.
+ * Never throws: what goes wrong is the result's problem.
+ */
+
+import type { Blobs } from './blobs.ts';
+import { converge } from './converge.ts';
+import type { HeldPlan } from './dispatch.ts';
+import type { Journal } from './journal.ts';
+import { type Taken, takeLock } from './lock.ts';
+import { pause } from './pause.ts';
+import type { Facts } from './protocol/facts.ts';
+import type { AgentEvent, ConvergeMessage, ConvergeResult } from './protocol/message.ts';
+import { countOutcomes } from './protocol/outcome.ts';
+import { applyDelta, type RolePlan } from './protocol/plan.ts';
+import { type Problem, ProblemError } from './protocol/problem.ts';
+import { agentProblem } from './protocol/problem-codes.ts';
+import { createReader, createSystem } from './system/posix.ts';
+
+export interface ConvergeCallOptions {
+  readonly blobs: Blobs;
+  readonly journal: Journal;
+  readonly lockDirectory: string;
+  readonly held: Map<string, HeldPlan>;
+  readonly facts: Facts;
+  readonly stop: AbortSignal;
+  readonly emit: (event: AgentEvent) => void;
+  readonly now: () => number;
+  readonly date: () => string;
+}
+
+/** Does what a converge message asks. */
+export async function runConverge(message: ConvergeMessage, options: ConvergeCallOptions): Promise<ConvergeResult> {
+  try {
+    const plan = assemble(message, options.held);
+    options.held.set(message.key, { digest: message.digest, plan });
+    await prefetchPrograms(plan, options.blobs);
+    return message.mode === 'check' ? await work(message, plan, options) : await underLock(message, plan, options);
+  } catch (error) {
+    const problem = error instanceof ProblemError ? error.problem : agentProblem('agent.internal', String((error as Error).stack ?? error));
+    return notStarted(message, problem);
+  }
+}
+
+function assemble(message: ConvergeMessage, held: ReadonlyMap<string, HeldPlan>): RolePlan {
+  if ('whole' in message.plan) return message.plan.whole;
+  const base = held.get(message.key);
+  const wanted = 'delta' in message.plan ? message.plan.delta.base : message.digest;
+  if (base === undefined || base.digest !== wanted) {
+    throw new ProblemError(agentProblem('agent.plan-not-held', `this agent does not hold ${message.key} at ${wanted.slice(0, 12)}`));
+  }
+  return 'delta' in message.plan ? applyDelta(base.plan, message.plan.delta) : base.plan;
+}
+
+/** Templates rendered here need their program before the first look. */
+async function prefetchPrograms(plan: RolePlan, blobs: Blobs): Promise<void> {
+  for (const resource of [...plan.resources, ...plan.handlers.flatMap((handler) => handler.resources)]) {
+    const deferred = resource.kind === 'file' || resource.kind === 'template' ? resource.wanted.deferred : undefined;
+    if (deferred !== undefined) await blobs.open(deferred.program);
+  }
+}
+
+async function underLock(message: ConvergeMessage, plan: RolePlan, options: ConvergeCallOptions): Promise<ConvergeResult> {
+  const taken = await takeLockWithin(message, options);
+  if (!taken.free) {
+    const holder = taken.holder === undefined ? 'another run' : `run ${taken.holder.run} (process ${taken.holder.pid})`;
+    return notStarted(message, agentProblem('agent.busy', `${holder} is converging this host`));
+  }
+  try {
+    return await work(message, plan, options);
+  } finally {
+    await taken.release();
+  }
+}
+
+async function takeLockWithin(message: ConvergeMessage, options: ConvergeCallOptions): Promise<Taken> {
+  const until = options.now() + (message.lockWait ?? 0) * 1000;
+  for (let said = false; ; said = true) {
+    const taken = await takeLock(options.lockDirectory, message.run);
+    if (taken.free || options.now() >= until || options.stop.aborted) return taken;
+    if (!said) options.emit({ event: 'waiting', reason: `run ${taken.holder?.run ?? '?'} holds this host` });
+    await pause(100, options.stop);
+  }
+}
+
+async function work(message: ConvergeMessage, plan: RolePlan, options: ConvergeCallOptions): Promise<ConvergeResult> {
+  const { key, digest, run, mode } = message;
+  const { journal, blobs, emit, facts } = options;
+  const writes = mode === 'apply';
+  const record = writes ? journal.record({ run, key, digest, startedAt: options.date() }) : undefined;
+  const memory = new Map<string, Promise<unknown>>();
+  const touch = (resource: string, signal: AbortSignal) => ({
+    facts,
+    contents: blobs,
+    signal,
+    memory,
+    onOutput: (stream: 'stdout' | 'stderr', text: string) => emit({ event: 'output', resource, stream, text }),
+  });
+  const result = await converge(plan, {
+    run,
+    key,
+    digest,
+    mode,
+    tags: message.tags,
+    skipTags: message.skipTags,
+    journal: record,
+    interrupted: writes ? await journal.interrupted(key, digest) : undefined,
+    stop: options.stop,
+    emit,
+    reader: (resource, signal) => createReader(touch(resource, signal)),
+    system: (resource, signal) => createSystem(touch(resource, signal)),
+    now: options.now,
+  });
+  await record?.end(result);
+  if (writes && result.ok) await journal.settle(key, run);
+  return result;
+}
+
+function notStarted(message: ConvergeMessage, problem: Problem): ConvergeResult {
+  const { key, digest, run, mode } = message;
+  return { key, digest, run, mode, complete: false, ok: false, outcomes: countOutcomes([]), reports: [], problem, milliseconds: 0 };
+}

@@ -1,0 +1,124 @@
+/**
+ * Message → action, complete over what a reconciler may say once the session is open.
+ * Invariant: one piece of work at a time, in the order asked; every asked id is answered once.
+ * Never throws into the channel.
+ */
+
+import type { Blobs } from './blobs.ts';
+import type { Channel } from './channel.ts';
+import { runConverge } from './converge-call.ts';
+import { gatherFacts } from './facts/gather.ts';
+import type { Journal } from './journal.ts';
+import type { Facts } from './protocol/facts.ts';
+import type { ConvergeMessage, ExecMessage, ReconcilerMessage } from './protocol/message.ts';
+import type { RolePlan } from './protocol/plan.ts';
+import { type Problem, ProblemError } from './protocol/problem.ts';
+import { agentProblem } from './protocol/problem-codes.ts';
+import { runProgram } from './system/exec.ts';
+
+export interface DispatchOptions {
+  readonly channel: Channel;
+  readonly blobs: Blobs;
+  readonly journal: Journal;
+  readonly lockDirectory: string;
+  readonly now: () => number;
+  readonly date: () => string;
+}
+
+/** A plan the agent keeps, so that the next call can be a few bytes. */
+export interface HeldPlan {
+  readonly digest: string;
+  readonly plan: RolePlan;
+}
+
+type Work = Exclude<ReconcilerMessage, { type: 'welcome' | 'close' }>;
+
+export class Dispatcher {
+  readonly #options: DispatchOptions;
+  /** key → the plan of the last converge call. */
+  readonly held = new Map<string, HeldPlan>();
+  facts: Facts | undefined;
+  #work: Promise<void> = Promise.resolve();
+  readonly #stops = new Map<number, AbortController>();
+
+  constructor(options: DispatchOptions) {
+    this.#options = options;
+  }
+
+  dispatch(message: Work): void {
+    const { channel, blobs, journal } = this.#options;
+    switch (message.type) {
+      case 'converge':
+        blobs.expect(message.inline ?? []);
+        return this.#enqueue(message.id, (stop) => this.#converge(message, stop));
+      case 'exec':
+        return this.#enqueue(message.id, (stop) => this.#exec(message, stop));
+      case 'facts':
+        return this.#enqueue(message.id, () => this.#facts(message.id));
+      case 'cancel':
+        return this.#stops.get(message.id)?.abort(agentProblem('agent.cancelled', message.reason));
+      case 'refuse':
+        return blobs.refuse(message.sha256, message.problem);
+      case 'credit':
+        return channel.grant(message.bytes);
+      case 'recorded':
+        return void journal.recorded(message.runs);
+      case 'ping':
+        return channel.send({ type: 'pong', id: message.id });
+      case 'pong':
+        return;
+      default:
+        return message satisfies never;
+    }
+  }
+
+  /** Stops what runs at its next boundary, for this reason, and waits until it has stopped. */
+  async finish(reason: Problem): Promise<void> {
+    for (const stop of this.#stops.values()) stop.abort(reason);
+    await this.#work;
+  }
+
+  #enqueue(id: number, act: (stop: AbortSignal) => Promise<void>): void {
+    const stop = new AbortController();
+    this.#stops.set(id, stop);
+    this.#work = this.#work.then(async () => {
+      await act(stop.signal);
+      this.#stops.delete(id);
+    });
+  }
+
+  async #converge(message: ConvergeMessage, stop: AbortSignal): Promise<void> {
+    const result = await runConverge(message, {
+      ...this.#options,
+      held: this.held,
+      facts: this.facts as Facts,
+      stop,
+      emit: (event) => this.#options.channel.event(message.id, event),
+    });
+    this.#options.channel.send({ type: 'converged', id: message.id, result });
+  }
+
+  async #exec(message: ExecMessage, stop: AbortSignal): Promise<void> {
+    const { channel } = this.#options;
+    try {
+      const ended = await runProgram(message.argv, {
+        timeout: message.timeout,
+        signal: stop,
+        ...(message.stdin !== undefined && { stdin: message.stdin }),
+        ...(message.cwd !== undefined && { cwd: message.cwd }),
+        onOutput: (stream, text) => channel.event(message.id, { event: 'output', resource: '', stream, text }),
+      });
+      const late = ended.timedOut ? agentProblem('resource.timeout', `not done after ${message.timeout} seconds`) : undefined;
+      channel.send({ type: 'executed', id: message.id, status: ended.status, signal: ended.signal, ...(late && { problem: late }) });
+    } catch (error) {
+      const problem = error instanceof ProblemError ? error.problem : agentProblem('agent.internal', String(error));
+      channel.send({ type: 'executed', id: message.id, status: null, signal: null, problem });
+    }
+  }
+
+  async #facts(id: number): Promise<void> {
+    const { facts, problems } = await gatherFacts();
+    this.facts = facts;
+    this.#options.channel.send({ type: 'facts', id, facts, problems: [...problems] });
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * What runs on this host have done that no session has recorded yet, and which handlers they still owe.
+ * Invariant: a line is appended before the act it announces and after the act it reports, so a killed run is known on return;
+ * a run that changed nothing leaves no file.
+ * Never written in a dry run; holds no output and nothing of sensitive resources but their outcome.
+ */
+
+import { appendFile, mkdir, readdir, readFile, rmdir, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ConvergeResult, type JournalEntry, journalEntrySchema } from './protocol/message.ts';
+import type { Registered, ResourceReport } from './protocol/outcome.ts';
+
+type Line =
+  | { readonly begin: { readonly run: string; readonly key: string; readonly digest: string; readonly startedAt: string } }
+  | { readonly owes: readonly string[] }
+  | { readonly done: ResourceReport; readonly registered?: Registered | undefined }
+  | { readonly end: ConvergeResult }
+  | { readonly recorded: true };
+
+/** What earlier runs left: acts that an interrupted run of the same plan finished, and handlers that never ran well. */
+export interface Interrupted {
+  readonly run: string;
+  readonly done: ReadonlyMap<string, { readonly report: ResourceReport; readonly registered?: Registered | undefined }>;
+  readonly owes: ReadonlySet<string>;
+}
+
+interface Remembered {
+  readonly file: string;
+  readonly entry: JournalEntry;
+  readonly registered: ReadonlyMap<string, Registered>;
+  readonly owes: readonly string[];
+  readonly recorded: boolean;
+}
+
+const suffix = '.journal';
+
+export class Journal {
+  readonly #directory: string;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Every run whose end no session has recorded, oldest first. */
+  async entries(): Promise<readonly JournalEntry[]> {
+    return (await this.#remembered()).filter(({ recorded }) => !recorded).map(({ entry }) => entry);
+  }
+
+  /** What earlier runs of this key left. Acts count only for the same digest and an interrupted run; owed handlers always. */
+  async interrupted(key: string, digest: string): Promise<Interrupted | undefined> {
+    const mine = (await this.#remembered()).filter(({ entry }) => entry.key === key && entry.result?.ok !== true);
+    if (mine.length === 0) return undefined;
+    const done = new Map<string, { report: ResourceReport; registered?: Registered | undefined }>();
+    const owes = new Set<string>();
+    for (const { entry, registered, owes: owed } of mine) {
+      for (const handler of owed) owes.add(handler);
+      for (const report of entry.reports) {
+        if (report.handler !== undefined) owes.delete(report.handler);
+        else if (entry.digest === digest && entry.result?.complete !== true) done.set(report.resource, { report, registered: registered.get(report.resource) });
+      }
+    }
+    return { run: mine.map(({ entry }) => entry.run).join(', '), done, owes };
+  }
+
+  /** Opens the record of one converge; its file appears with the first line that matters. */
+  record(begin: { run: string; key: string; digest: string; startedAt: string }): JournalRecord {
+    const file = join(this.#directory, `${begin.run}.${begin.key.replaceAll(/[^A-Za-z0-9._-]/g, '_')}${suffix}`);
+    return new JournalRecord(this.#directory, file, begin);
+  }
+
+  /** These runs are recorded elsewhere: forgets them, but keeps what they still owe. */
+  async recorded(runs: readonly string[]): Promise<void> {
+    const known = (await this.#remembered()).filter(({ entry }) => runs.includes(entry.run));
+    const owing = known.filter(({ entry, owes, recorded }) => entry.result?.ok !== true && owes.length > 0 && !recorded);
+    await Promise.all(owing.map(({ file }) => appendFile(file, `${JSON.stringify({ recorded: true })}\n`).catch(() => {})));
+    await this.#remove(known.filter(({ entry, owes }) => entry.result?.ok === true || owes.length === 0));
+  }
+
+  /** A later converge of this key has ended well: nothing is owed any more. */
+  async settle(key: string, run: string): Promise<void> {
+    await this.#remove((await this.#remembered()).filter(({ entry }) => entry.key === key && entry.run !== run));
+  }
+
+  async #remove(gone: readonly Remembered[]): Promise<void> {
+    await Promise.all(gone.map(({ file }) => unlink(file).catch(() => {})));
+    if (gone.length > 0) await rmdir(this.#directory).catch(() => {});
+  }
+
+  async #remembered(): Promise<readonly Remembered[]> {
+    const names = await readdir(this.#directory).catch(() => []);
+    const files = names.filter((name) => name.endsWith(suffix)).map((name) => join(this.#directory, name));
+    const read = await Promise.all(files.map(async (file) => remember(file, await readFile(file, 'utf8').catch(() => ''))));
+    return read
+      .filter((remembered) => remembered !== undefined)
+      .sort((a, b) => (a.entry.startedAt < b.entry.startedAt ? -1 : 1));
+  }
+}
+
+/** The record of one converge, written as it goes. */
+export class JournalRecord {
+  readonly #directory: string;
+  readonly #file: string;
+  #pending: Line[];
+  #writing: Promise<void> = Promise.resolve();
+  #started = false;
+
+  constructor(directory: string, file: string, begin: Extract<Line, { begin: unknown }>['begin']) {
+    this.#directory = directory;
+    this.#file = file;
+    this.#pending = [{ begin }];
+  }
+
+  /** Before a resource acts: these handlers will be due. */
+  owes(handlers: readonly string[]): Promise<void> {
+    return this.#append({ owes: handlers });
+  }
+
+  /** After a resource acted. */
+  done(report: ResourceReport, registered: Registered | undefined): Promise<void> {
+    return this.#append({ done: { ...report, changes: [] }, registered });
+  }
+
+  /** The converge ended; a record without acts stays unwritten. */
+  async end(result: ConvergeResult): Promise<void> {
+    if (this.#started) await this.#append({ end: { ...result, reports: [] } });
+  }
+
+  #append(line: Line): Promise<void> {
+    this.#started = true;
+    this.#pending.push(line);
+    this.#writing = this.#writing.then(() => this.#write());
+    return this.#writing;
+  }
+
+  /** A host whose disk cannot take the journal can still be converged: the loss is only in what a killed run tells. */
+  async #write(): Promise<void> {
+    const text = this.#pending.map((line) => `${JSON.stringify(line)}\n`).join('');
+    this.#pending = [];
+    try {
+      await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+      await appendFile(this.#file, text, { mode: 0o600 });
+    } catch {
+      this.#pending = [];
+    }
+  }
+}
+
+function remember(file: string, text: string): Remembered | undefined {
+  const lines = text.split('\n').flatMap((line) => parseLine(line));
+  const first = lines[0];
+  if (first === undefined || !('begin' in first)) return undefined;
+  const reports: ResourceReport[] = [];
+  const registered = new Map<string, Registered>();
+  const owes = new Set<string>();
+  let result: ConvergeResult | undefined;
+  let recorded = false;
+  for (const line of lines) {
+    if ('owes' in line) for (const handler of line.owes) owes.add(handler);
+    if ('end' in line) result = line.end;
+    if ('recorded' in line) recorded = true;
+    if ('done' in line) {
+      reports.push(line.done);
+      if (line.registered !== undefined) registered.set(line.done.resource, line.registered);
+    }
+  }
+  const entry = journalEntrySchema.safeParse({ ...first.begin, reports, ...(result && { result: { ...result, reports } }) });
+  return entry.success ? { file, entry: entry.data, registered, owes: [...owes], recorded } : undefined;
+}
+
+/** A line cut off by a crash is no line. */
+function parseLine(line: string): Line[] {
+  try {
+    return [JSON.parse(line) as Line];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * One converge per host at a time, across reconcilers and accounts: a lock file that names a living process.
+ * Invariant: a lock whose process (pid, start time, boot) is gone counts as free, so it survives neither crash nor reboot.
+ * Never waits by itself, never takes a lock away from a living process.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { link, lstat, mkdir, readFile, rmdir, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pause } from './pause.ts';
+
+/** Who holds the lock. */
+export interface Holder {
+  readonly pid: number;
+  readonly start: string;
+  readonly boot: string;
+  readonly run: string;
+}
+
+export type Taken =
+  | { readonly free: true; readonly release: () => Promise<void> }
+  | { readonly free: false; readonly holder: Holder | undefined };
+
+const name = 'towline-converge.lock';
+/** A breaker that died leaves its directory; older than this it is ignored. */
+const breakerStaleMs = 10_000;
+
+/** Tries once to take the host's lock in `directory` for a run. */
+export async function takeLock(directory: string, run: string): Promise<Taken> {
+  const path = join(directory, name);
+  const mine: Holder = { pid: process.pid, start: await startTime(process.pid), boot: await bootId(), run };
+  for (let attempt = 0; attempt < 3; attempt += 1) {
+    if (await create(directory, path, mine)) return { free: true, release: () => release(path, mine) };
+    const holder = await readHolder(path);
+    if (holder !== undefined && (await isAlive(holder))) return { free: false, holder };
+    await removeStale(path);
+  }
+  return { free: false, holder: await readHolder(path) };
+}
+
+async function create(directory: string, path: string, mine: Holder): Promise<boolean> {
+  const own = join(directory, `.${name}.${mine.pid}.${randomBytes(6).toString('hex')}`);
+  await writeFile(own, JSON.stringify(mine), { flag: 'wx', mode: 0o644 });
+  try {
+    await link(own, path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    await unlink(own);
+  }
+}
+
+/** Under the breaker directory only one process at a time looks again and removes. */
+async function removeStale(path: string): Promise<void> {
+  const breaker = `${path}.break`;
+  try {
+    await mkdir(breaker);
+  } catch {
+    const made = await lstat(breaker).catch(() => undefined);
+    if (made !== undefined && Date.now() - made.mtimeMs > breakerStaleMs) await rmdir(breaker).catch(() => {});
+    await pause(20);
+    return;
+  }
+  try {
+    const holder = await readHolder(path);
+    if (holder === undefined || !(await isAlive(holder))) await unlink(path).catch(() => {});
+  } finally {
+    await rmdir(breaker).catch(() => {});
+  }
+}
+
+async function release(path: string, mine: Holder): Promise<void> {
+  const holder = await readHolder(path);
+  if (holder?.pid === mine.pid && holder.start === mine.start) await unlink(path).catch(() => {});
+}
+
+async function readHolder(path: string): Promise<Holder | undefined> {
+  try {
+    const holder = JSON.parse(await readFile(path, 'utf8')) as Partial<Holder>;
+    const whole = typeof holder.pid === 'number' && typeof holder.start === 'string' && typeof holder.boot === 'string';
+    return whole ? ({ run: '', ...holder } as Holder) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function isAlive(holder: Holder): Promise<boolean> {
+  return holder.boot === (await bootId()) && holder.start === (await startTime(holder.pid));
+}
+
+/** Field 22 of /proc/pid/stat (proc(5)): start time in clock ticks since boot; `gone` without such a process. */
+async function startTime(pid: number): Promise<string> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? 'gone';
+}
+
+async function bootId(): Promise<string> {
+  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'unknown')).trim();
+}

@@ -1,0 +1,240 @@
+/**
+ * One resource on one host: condition → guard → check → apply → check again → report.
+ * Invariant: a dry run never holds a System; `changed` means the second check was clean; every way out is a report.
+ * Never throws: what a kind throws becomes the report's problem.
+ */
+
+import type { Change } from './protocol/change.ts';
+import type { ConvergeMode } from './protocol/message.ts';
+import type { Registered, ResourceReport } from './protocol/outcome.ts';
+import type { Meta, PlannedResource } from './protocol/plan.ts';
+import { type Problem, ProblemError } from './protocol/problem.ts';
+import { agentProblem } from './protocol/problem-codes.ts';
+import { pause } from './pause.ts';
+import type { Applied, CheckContext, Resource } from './resources/resource.ts';
+import { resources } from './resources/index.ts';
+import type { Results } from './results.ts';
+import type { System, SystemReader } from './system/system.ts';
+
+/** What running a resource needs from its converge. */
+export interface Workplace {
+  readonly mode: ConvergeMode;
+  readonly results: Results;
+  /** Dry run: what would be done before this resource. */
+  readonly pending: readonly PlannedResource[];
+  /** Ends the wait between retries, never an act. */
+  readonly stop: AbortSignal;
+  reader(resource: string, signal: AbortSignal): SystemReader;
+  system(resource: string, signal: AbortSignal): System;
+  /** Told before the first act of a resource. */
+  acting(resource: PlannedResource): Promise<void>;
+  retrying(resource: string, attempt: number, problem: Problem): void;
+  now(): number;
+}
+
+/** A report with what `register` stores; undefined: cannot be known. */
+export interface Finished {
+  readonly report: ResourceReport;
+  readonly registered: Registered | undefined;
+}
+
+/** The first look: finished already, or these changes are to be made. */
+export type Looked = { readonly finished: Finished } | { readonly changes: readonly Change[]; readonly startedAt: number };
+
+type AnyResource = Resource<PlannedResource['kind']>;
+
+/** Runs a resource to its end, with its retries. */
+export async function runResource(resource: PlannedResource, place: Workplace): Promise<Finished> {
+  const startedAt = place.now();
+  const attempts = 1 + (resource.meta.retries ?? 0);
+  for (let attempt = 1; ; attempt += 1) {
+    const finished = await attemptOnce(resource, place, startedAt);
+    const again = finished.report.outcome === 'failed' && attempt < attempts && !place.stop.aborted;
+    if (!again) return attempt === 1 ? finished : withAttempts(finished, attempt);
+    place.retrying(resource.id, attempt, finished.report.problem as Problem);
+    await pause((resource.meta.delay ?? 1) * 1000, place.stop);
+  }
+}
+
+/** Condition, guard and first check. */
+export async function lookAt(resource: PlannedResource, place: Workplace, startedAt: number): Promise<Looked> {
+  const end = (outcome: ResourceReport['outcome'], reason: string): Looked => ({
+    finished: finish(resource, place, { outcome, reason, startedAt }),
+  });
+  const { when } = resource.meta;
+  const wanted = when === undefined ? true : place.results.holds(when);
+  if (wanted === false) return end('skipped', 'its condition does not hold');
+  if (wanted === 'unknown') return end('unknown', 'its condition depends on something not yet done');
+  const kind = kindOf(resource);
+  const open = await passesGuard(resource, kind, place);
+  if (open !== true) return open === false ? end('skipped', 'its guard says no') : end('unknown', open);
+  return withTimeout(resource.meta, async (signal) => {
+    const reader = place.reader(resource.id, signal);
+    const looked = await kind.check(reader, resource.wanted, contextOf(place));
+    if ('unknown' in looked) {
+      if (place.mode === 'check') return end('unknown', looked.unknown);
+      throw new ProblemError(agentProblem('resource.failed', looked.unknown));
+    }
+    if (looked.length > 0) return { changes: looked, startedAt };
+    const observed = await kind.observe?.(reader, resource.wanted);
+    return { finished: settle(resource, place, { changes: [], startedAt, registered: observed }) };
+  });
+}
+
+/** The report of a resource whose changes are announced but not made, or made by others in one transaction. */
+export async function concludeActed(
+  resource: PlannedResource,
+  place: Workplace,
+  acted: { readonly changes: readonly Change[]; readonly startedAt: number; readonly applied?: Applied },
+): Promise<Finished> {
+  const kind = kindOf(resource);
+  const reader = place.reader(resource.id, new AbortController().signal);
+  const again = await (kind.verify ?? kind.check)(reader, resource.wanted, contextOf(place));
+  const left = 'unknown' in again ? again.unknown : again.map((change) => `${change.action} ${change.property}`).join(', ');
+  if (left !== '' && acted.applied?.failure === undefined) {
+    throw new ProblemError(agentProblem('resource.not-converged', `after the change it still needs: ${left}`));
+  }
+  const observed = await kind.observe?.(reader, resource.wanted);
+  return settle(resource, place, {
+    changes: acted.changes,
+    startedAt: acted.startedAt,
+    registered: { ...observed, ...acted.applied?.registered },
+    failure: acted.applied?.failure,
+  });
+}
+
+/** A finished report for a resource that failed. */
+export function failed(resource: PlannedResource, place: Workplace, failure: { problem: Problem; startedAt: number; changes?: readonly Change[] }): Finished {
+  return finish(resource, place, { outcome: 'failed', ...failure });
+}
+
+/** What a resource throws, as a problem. */
+export function problemOf(error: unknown, resource: PlannedResource): Problem {
+  if (error instanceof ProblemError) return error.problem;
+  const text = error instanceof Error ? `${error.message} ${error.stack?.split('\n')[1]?.trim() ?? ''}` : String(error);
+  return agentProblem('agent.internal', `${resource.id}: ${text}`);
+}
+
+async function attemptOnce(resource: PlannedResource, place: Workplace, startedAt: number): Promise<Finished> {
+  let changes: readonly Change[] = [];
+  try {
+    const looked = await lookAt(resource, place, startedAt);
+    if ('finished' in looked) return looked.finished;
+    changes = looked.changes;
+    if (place.mode === 'check') return finish(resource, place, { outcome: 'changed', changes, startedAt });
+    await place.acting(resource);
+    return await withTimeout(resource.meta, async (signal) => {
+      const system = place.system(resource.id, signal);
+      const applied = await kindOf(resource).apply(system, resource.wanted, changes, contextOf(place));
+      return concludeActed(resource, place, { changes, startedAt, applied });
+    });
+  } catch (error) {
+    return failed(resource, place, { problem: problemOf(error, resource), startedAt, changes });
+  }
+}
+
+/** The table is complete by type; which entry fits which resource is what `kind` says. */
+function kindOf(resource: PlannedResource): AnyResource {
+  return resources[resource.kind] as AnyResource;
+}
+
+function contextOf(place: Workplace): CheckContext {
+  const { results } = place;
+  return {
+    pending: place.pending,
+    results: results.known,
+    unknown: results.unknown,
+    evaluate: (expression) => results.evaluate(expression),
+  };
+}
+
+async function passesGuard(resource: PlannedResource, kind: AnyResource, place: Workplace): Promise<boolean | string> {
+  if (kind.guard === undefined) return true;
+  if (place.mode === 'check') return hasGuard(resource) ? 'its guards are programs, which a dry run does not start' : true;
+  return withTimeout(resource.meta, (signal) =>
+    (kind.guard as NonNullable<AnyResource['guard']>)(place.system(resource.id, signal), resource.wanted),
+  );
+}
+
+function hasGuard(resource: PlannedResource): boolean {
+  return resource.kind === 'command' && (resource.wanted.onlyIf ?? resource.wanted.unless) !== undefined;
+}
+
+async function withTimeout<T>(meta: Meta, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  if (meta.timeout === undefined) return act(controller.signal);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      controller.abort();
+      reject(new ProblemError(agentProblem('resource.timeout', `not done after ${meta.timeout} seconds`)));
+    }, (meta.timeout as number) * 1000);
+  });
+  try {
+    return await Promise.race([act(controller.signal), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Applies changedWhen and failedWhen to what happened. */
+function settle(
+  resource: PlannedResource,
+  place: Workplace,
+  happened: { changes: readonly Change[]; startedAt: number; registered?: Registered | undefined; failure?: Problem | undefined },
+): Finished {
+  const { changedWhen, failedWhen } = resource.meta;
+  const { changes, startedAt, failure } = happened;
+  const own: Registered = { ...happened.registered, changed: changes.length > 0, failed: failure !== undefined, skipped: false };
+  const isFailed = failedWhen === undefined ? failure !== undefined : place.results.holds(failedWhen, own) === true;
+  if (isFailed) {
+    const problem = failure ?? agentProblem('resource.condition-failed', 'its failedWhen condition holds');
+    return finish(resource, place, { outcome: 'failed', problem, changes, startedAt, registered: own });
+  }
+  const changed = changedWhen === undefined ? changes.length > 0 : place.results.holds(changedWhen, own) === true;
+  return finish(resource, place, { outcome: changed ? 'changed' : 'unchanged', changes, startedAt, registered: own });
+}
+
+interface Ending {
+  readonly outcome: ResourceReport['outcome'];
+  readonly startedAt: number;
+  readonly changes?: readonly Change[];
+  readonly reason?: string;
+  readonly problem?: Problem;
+  readonly registered?: Registered | undefined;
+}
+
+function finish(resource: PlannedResource, place: Workplace, ending: Ending): Finished {
+  const { outcome, problem, reason, startedAt } = ending;
+  const changes = ending.changes ?? [];
+  const report: ResourceReport = {
+    resource: resource.id,
+    outcome,
+    changes: resource.meta.sensitive === true ? changes.map(veiled) : [...changes],
+    milliseconds: Math.round(place.now() - startedAt),
+    ...(reason !== undefined && { reason }),
+    ...(problem !== undefined && { problem }),
+    ...(outcome === 'failed' && resource.meta.ignoreErrors === true && { ignored: true }),
+  };
+  return { report, registered: registeredOf(ending, place.mode) };
+}
+
+function registeredOf(ending: Ending, mode: ConvergeMode): Registered | undefined {
+  const { outcome } = ending;
+  if (outcome === 'unknown' || (mode === 'check' && outcome === 'changed')) return undefined;
+  return {
+    ...ending.registered,
+    changed: outcome === 'changed',
+    failed: outcome === 'failed',
+    skipped: outcome === 'skipped',
+  };
+}
+
+/** A sensitive change tells that it is one, not what. */
+function veiled(change: Change): Change {
+  return { action: change.action, property: change.property };
+}
+
+function withAttempts(finished: Finished, attempts: number): Finished {
+  return { ...finished, report: { ...finished.report, attempts } };
+}

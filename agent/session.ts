@@ -1,0 +1,141 @@
+/**
+ * One session with a reconciler: handshaking → ready ⇄ working → draining → closed.
+ * Invariant: one converge or exec at a time; the end of the line stops work at the next boundary and then ends the process.
+ * Never reads process.*; main gives what it needs.
+ */
+
+import type { Readable, Writable } from 'node:stream';
+import { Blobs } from './blobs.ts';
+import { Channel } from './channel.ts';
+import { Dispatcher } from './dispatch.ts';
+import { Journal } from './journal.ts';
+import type { Places } from './places.ts';
+import type { Chunk } from './protocol/frame.ts';
+import type { ReconcilerMessage } from './protocol/message.ts';
+import type { Problem } from './protocol/problem.ts';
+import { agentProblem } from './protocol/problem-codes.ts';
+import { PROTOCOL_VERSION } from './protocol/version.ts';
+import { gatherFacts } from './facts/gather.ts';
+
+export interface SessionOptions {
+  readonly input: Readable;
+  readonly output: Writable;
+  readonly places: Places;
+  /** Identity of this agent's code. */
+  readonly agent: string;
+  readonly pid: number;
+  readonly node: string;
+  /** Milliseconds, monotonic. */
+  readonly now: () => number;
+  /** ISO 8601. */
+  readonly date: () => string;
+}
+
+type State =
+  | { readonly name: 'handshaking' }
+  | { readonly name: 'ready' }
+  | { readonly name: 'draining' }
+  | { readonly name: 'closed' };
+type SessionEvent = 'welcome' | 'ended' | 'drained';
+
+/** The states and what leads from one to the next; anything else is illegal. */
+function next(state: State, event: SessionEvent): State {
+  switch (state.name) {
+    case 'handshaking':
+      return event === 'welcome' ? { name: 'ready' } : { name: 'draining' };
+    case 'ready':
+      return event === 'ended' ? { name: 'draining' } : state;
+    case 'draining':
+      return event === 'drained' ? { name: 'closed' } : state;
+    case 'closed':
+      return state;
+    default:
+      return state satisfies never;
+  }
+}
+
+/** Runs a session; resolves when it is closed and nothing of it is left to do. */
+export async function runSession(options: SessionOptions): Promise<void> {
+  const session = new Session(options);
+  await session.hello();
+  await session.closed;
+}
+
+class Session {
+  readonly #options: SessionOptions;
+  readonly #channel: Channel;
+  readonly #blobs: Blobs;
+  readonly #journal: Journal;
+  readonly #dispatcher: Dispatcher;
+  #state: State = { name: 'handshaking' };
+  readonly closed: Promise<void>;
+  #close: () => void = () => {};
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.closed = new Promise((resolve) => {
+      this.#close = resolve;
+    });
+    this.#journal = new Journal(options.places.journal);
+    this.#blobs = new Blobs((sha256, offset, bytes) => this.#channel.send({ type: 'need', sha256, offset, bytes }));
+    this.#channel = new Channel(options.input, options.output, {
+      message: (message) => this.#message(message),
+      chunk: (chunk: Chunk) => this.#blobs.chunk(chunk),
+      ended: (problem) => this.#ended(problem),
+    });
+    this.#dispatcher = new Dispatcher({
+      channel: this.#channel,
+      blobs: this.#blobs,
+      journal: this.#journal,
+      lockDirectory: options.places.lock,
+      now: options.now,
+      date: options.date,
+    });
+  }
+
+  async hello(): Promise<void> {
+    const [{ facts, problems }, journal] = await Promise.all([gatherFacts(), this.#journal.entries()]);
+    this.#dispatcher.facts = facts;
+    const { agent, pid, node } = this.#options;
+    this.#channel.send({
+      type: 'hello',
+      protocol: PROTOCOL_VERSION,
+      agent,
+      pid,
+      node,
+      facts,
+      factProblems: [...problems],
+      holds: {},
+      journal: [...journal],
+    });
+  }
+
+  #message(message: ReconcilerMessage): void {
+    if (message.type === 'welcome') {
+      this.#state = next(this.#state, 'welcome');
+      this.#channel.keepAlive(message.heartbeat);
+      this.#channel.grant(message.credit);
+    } else if (this.#state.name === 'ready') {
+      if (message.type === 'close') this.#ended();
+      else this.#dispatcher.dispatch(message);
+    } else if (this.#state.name === 'handshaking') {
+      this.#ended(agentProblem('protocol.illegal-state', `${message.type} before welcome`));
+    }
+  }
+
+  #ended(problem?: Problem): void {
+    if (this.#state.name === 'draining' || this.#state.name === 'closed') return;
+    this.#state = next(this.#state, 'ended');
+    const why = problem ?? agentProblem('agent.link-lost', 'the reconciler closed the line');
+    this.#blobs.lost(why);
+    void this.#drain(why, problem);
+  }
+
+  async #drain(why: Problem, problem: Problem | undefined): Promise<void> {
+    await this.#dispatcher.finish(why);
+    this.#channel.send({ type: 'goodbye', ...(problem !== undefined && { problem }) });
+    await Promise.race([this.#channel.drained(), new Promise((resolve) => setTimeout(resolve, 1000))]);
+    this.#state = next(this.#state, 'drained');
+    this.#close();
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Every (host, role) whose desired digest differs from the last digest successfully applied, and what is no longer wanted.
+ * Invariant: never the last attempt, never the git diff; a pair is in exactly one list.
+ * Pure; 10,000 hosts × 50 roles pass through here, so a pair that needs nothing costs one look-up.
+ */
+
+import type { RolePlan } from '../../agent/protocol/plan.ts';
+import type { Place, Problem } from '../../agent/protocol/problem.ts';
+import type { Evaluation } from '../policy/model.ts';
+
+/** One pair and what it should be. */
+export interface Desired {
+  readonly host: string;
+  readonly role: string;
+  readonly plan: RolePlan;
+  readonly digest: string;
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly places: Readonly<Record<string, Place>>;
+}
+
+export interface RoleEvaluations {
+  readonly role: string;
+  readonly hosts: readonly string[];
+  /** One per host, in the same order. */
+  readonly evaluations: readonly Evaluation[];
+}
+
+export interface Decision {
+  /** Pairs to converge, roles in the order given, hosts in inventory order. */
+  readonly affected: readonly Desired[];
+  /** Pairs that are as they should be. */
+  readonly current: number;
+  /** Pairs whose plan cannot be made before facts of the host are read. */
+  readonly needFacts: readonly { readonly host: string; readonly role: string }[];
+  /** Pairs applied once that nobody wants now. */
+  readonly released: readonly { readonly host: string; readonly role: string }[];
+  /** Problems of evaluations; any of them keeps the whole revision from being pushed. */
+  readonly problems: readonly Problem[];
+}
+
+export interface DecideInput {
+  readonly roles: readonly RoleEvaluations[];
+  /** `${host}\n${role}` → applied digest. */
+  readonly applied: ReadonlyMap<string, string>;
+  /** Take every pair, applied or not: drift runs and forced ones. */
+  readonly all: boolean;
+  /** The hosts this run may touch; undefined: every host. Nothing is released under a limit. */
+  readonly limit?: ReadonlySet<string> | undefined;
+}
+
+/** Key of a pair in the applied digests. */
+export function pairKey(host: string, role: string): string {
+  return `${host}\n${role}`;
+}
+
+/** Decides what a run has to do. */
+export function decide(input: DecideInput): Decision {
+  const affected: Desired[] = [];
+  const needFacts: { host: string; role: string }[] = [];
+  const problems: Problem[] = [];
+  const wanted = new Set<string>();
+  let current = 0;
+  for (const { role, hosts, evaluations } of input.roles) {
+    for (let index = 0; index < hosts.length; index += 1) {
+      const host = hosts[index] as string;
+      const evaluation = evaluations[index] as Evaluation;
+      const key = pairKey(host, role);
+      if (evaluation.kind === 'not-wanted') continue;
+      wanted.add(key);
+      if (evaluation.kind === 'failed') problems.push(...evaluation.problems);
+      else if (evaluation.kind === 'needs-facts') needFacts.push({ host, role });
+      else if (!input.all && input.applied.get(key) === evaluation.digest) current += 1;
+      else affected.push({ host, role, ...evaluation });
+    }
+  }
+  const released = input.limit === undefined ? releasedPairs(input.applied, wanted) : [];
+  return { affected, current, needFacts, released, problems: unique(problems) };
+}
+
+function releasedPairs(applied: ReadonlyMap<string, string>, wanted: ReadonlySet<string>): { host: string; role: string }[] {
+  const released: { host: string; role: string }[] = [];
+  for (const key of applied.keys()) {
+    if (wanted.has(key)) continue;
+    const cut = key.indexOf('\n');
+    released.push({ host: key.slice(0, cut), role: key.slice(cut + 1) });
+  }
+  return released;
+}
+
+/** Hosts that read the same values share one evaluation, so the same problem comes many times. */
+function unique(problems: readonly Problem[]): Problem[] {
+  return [...new Set(problems)];
+}

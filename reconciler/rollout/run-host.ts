@@ -1,0 +1,155 @@
+/**
+ * One role on one host: open the line, learn what the host says, converge, write the ledger.
+ * Invariant: the ledger says applied only after a complete, verified apply of the whole plan; a run whose end was lost with
+ * its line is taken from the host's journal instead of being done twice.
+ * Never throws; every way out is a HostEnd.
+ */
+
+import type { ConvergeMode, ConvergeResult } from '../../agent/protocol/message.ts';
+import type { Problem } from '../../agent/protocol/problem.ts';
+import { placed } from '../../agent/protocol/problem.ts';
+import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
+import { type Clock, timestamp } from '../base/clock.ts';
+import type { ContentStore } from '../base/content.ts';
+import type { RunEvent } from '../base/event.ts';
+import type { HostSession, SessionPool } from '../connection/session.ts';
+import type { Desired } from '../plan/affected.ts';
+import type { FactsBook } from '../state/facts-book.ts';
+import type { LedgerEntry, LedgerStore } from '../state/store.ts';
+
+/** An event without its stamp; the run adds run, time and environment. */
+export type Unstamped = RunEvent extends infer E ? (E extends RunEvent ? Omit<E, 'run' | 'at' | 'environment'> : never) : never;
+export type Emit = (event: Unstamped) => void;
+
+/** How a host ended for a role. */
+export type HostEnd =
+  | { readonly kind: 'done'; readonly result: ConvergeResult }
+  | { readonly kind: 'failed' | 'unreachable' | 'waiting'; readonly problem: Problem; readonly result?: ConvergeResult };
+
+/** What running hosts needs, the same for all of a run. */
+export interface HostTools {
+  readonly run: string;
+  readonly environment: string;
+  readonly revision: string;
+  readonly mode: ConvergeMode;
+  /** The plan did not change: what differs is drift. */
+  readonly drift: boolean;
+  readonly tags?: readonly string[] | undefined;
+  readonly skipTags?: readonly string[] | undefined;
+  readonly pool: SessionPool;
+  readonly ledger: LedgerStore;
+  readonly facts: FactsBook;
+  readonly contents: ContentStore;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
+
+export interface HostTask {
+  readonly desired: Desired;
+  readonly spec: ConnectionSpec;
+  readonly entry: LedgerEntry | undefined;
+}
+
+/** Brings one host to its plan for one role. */
+export async function runHost(task: HostTask, tools: HostTools): Promise<HostEnd> {
+  const { host, role } = task.desired;
+  const where = { environment: tools.environment, host, role };
+  const opened = await openSession(task, tools);
+  if (!opened.ok) return lost(task, tools, placed(opened.problem, where));
+  const session = opened.value;
+  const before = finishedBefore(session, task, tools);
+  const converged = before === undefined ? await converge(session, task, tools) : { ok: true as const, value: before };
+  if (!converged.ok) return lost(task, tools, placed(converged.problem, where));
+  return conclude(task, tools, converged.value, session);
+}
+
+/** Opens the line, or takes the open one; what a new session says of facts is learned. */
+export async function openSession(
+  task: Pick<HostTask, 'spec'> & { readonly desired: { readonly host: string } },
+  tools: Pick<HostTools, 'pool' | 'facts' | 'clock' | 'emit' | 'signal'>,
+): ReturnType<SessionPool['open']> {
+  const { host } = task.desired;
+  const isOpen = tools.pool.sessions().some((session) => session.host === host);
+  const startedAt = tools.clock.now();
+  if (!isOpen) tools.emit({ type: 'host-connecting', host });
+  const opened = await tools.pool.open(task.spec, tools.signal);
+  if (!opened.ok) return opened;
+  if (!isOpen) {
+    tools.emit({ type: 'host-connected', host, milliseconds: tools.clock.now() - startedAt });
+    await tools.facts.learn(host, opened.value.hello.facts, timestamp(tools.clock));
+  }
+  return opened;
+}
+
+async function converge(session: HostSession, task: HostTask, tools: HostTools): ReturnType<HostSession['converge']> {
+  const { desired, entry } = task;
+  const { host, role } = desired;
+  return session.converge(
+    {
+      run: tools.run,
+      mode: tools.mode,
+      key: `${tools.environment}/${role}`,
+      digest: desired.digest,
+      plan: desired.plan,
+      contents: tools.contents,
+      applied: entry,
+      tags: tools.tags,
+      skipTags: tools.skipTags,
+      onEvents: (events) => {
+        for (const event of events) tools.emit({ type: 'host-event', host, role, event });
+      },
+    },
+    tools.signal,
+  );
+}
+
+/** The journal's result of a run of this very plan that ended well after its line was lost. */
+function finishedBefore(session: HostSession, task: HostTask, tools: HostTools): ConvergeResult | undefined {
+  if (tools.mode !== 'apply' || tools.drift || task.entry?.digest === task.desired.digest) return undefined;
+  const key = `${tools.environment}/${task.desired.role}`;
+  const entries = session.hello.journal.filter((entry) => entry.key === key);
+  const last = entries.at(-1);
+  const isThis = last?.digest === task.desired.digest && last.result?.ok === true && last.result.mode === 'apply';
+  return isThis ? { ...(last.result as ConvergeResult), reports: last.reports } : undefined;
+}
+
+async function conclude(task: HostTask, tools: HostTools, result: ConvergeResult, session: HostSession): Promise<HostEnd> {
+  const { host, role } = task.desired;
+  const { mode, drift } = tools;
+  tools.emit({ type: 'host-finished', host, role, mode, result, drift });
+  const problem = result.ok ? undefined : placed(firstProblem(result), { environment: tools.environment, host, role });
+  if (mode === 'apply') {
+    await writeLedger(task, tools, problem);
+    session.recorded([...new Set([result.run, ...session.hello.journal.map((entry) => entry.run)])]);
+  }
+  if (problem === undefined) return { kind: 'done', result };
+  return { kind: problem.disposition === 'wait' ? 'waiting' : 'failed', problem, result };
+}
+
+async function writeLedger(task: HostTask, tools: HostTools, problem: Problem | undefined): Promise<void> {
+  const { host, role, digest, inputs, plan } = task.desired;
+  const at = timestamp(tools.clock);
+  if (problem !== undefined) {
+    await tools.ledger.recordFailed(tools.environment, { host, role, digest, at, run: tools.run, problem });
+  } else if (tools.tags === undefined && tools.skipTags === undefined) {
+    const { revision, run } = tools;
+    await tools.ledger.recordApplied(tools.environment, { host, role, digest, revision, appliedAt: at, run, inputs, plan });
+  }
+}
+
+/** The line could not be opened, or went away. */
+async function lost(task: HostTask, tools: HostTools, problem: Problem): Promise<HostEnd> {
+  const { host, role } = task.desired;
+  tools.emit({ type: 'host-failed', host, role, problem });
+  if (tools.mode === 'apply') await writeLedger(task, tools, problem);
+  const kind = problem.disposition === 'retry' ? 'unreachable' : problem.disposition === 'wait' ? 'waiting' : 'failed';
+  return { kind, problem };
+}
+
+function firstProblem(result: ConvergeResult): Problem {
+  const report = result.reports.find((each) => each.outcome === 'failed' && each.ignored !== true);
+  const problem = report?.problem ?? result.problem;
+  if (problem !== undefined) return report === undefined ? problem : placed(problem, { resource: report.resource });
+  return { code: 'agent.internal', disposition: 'defect', message: 'it failed without saying why', hint: 'Please report this.' };
+}

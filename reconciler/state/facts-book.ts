@@ -1,0 +1,42 @@
+/**
+ * Facts of every host, in memory, written through to the store when they change.
+ * Invariant: what moves all the time (uptime) alone never causes a write.
+ * Never asks a host.
+ */
+
+import type { Facts } from '../../agent/protocol/facts.ts';
+import { canonicalJson } from '../../agent/protocol/json.ts';
+import type { FactsStore } from './store.ts';
+
+export class FactsBook {
+  readonly #store: FactsStore;
+  readonly #facts = new Map<string, Facts>();
+
+  private constructor(store: FactsStore) {
+    this.#store = store;
+  }
+
+  /** Reads all that is known. */
+  static async open(store: FactsStore): Promise<FactsBook> {
+    const book = new FactsBook(store);
+    for (const [host, { facts }] of await store.all()) book.#facts.set(host, facts);
+    return book;
+  }
+
+  get(host: string): Facts | undefined {
+    return this.#facts.get(host);
+  }
+
+  /** Takes what a host said; true when something besides its uptime is new. */
+  async learn(host: string, facts: Facts, at: string): Promise<boolean> {
+    const before = this.#facts.get(host);
+    this.#facts.set(host, facts);
+    if (before !== undefined && lasting(before) === lasting(facts)) return false;
+    await this.#store.put(host, facts, at);
+    return true;
+  }
+}
+
+function lasting(facts: Facts): string {
+  return canonicalJson({ ...facts, uptime: null });
+}

@@ -1,0 +1,62 @@
+/**
+ * What has to be done: desired digests against the ledger's. Reads facts of hosts first where roles need them.
+ * Invariant: any problem of an evaluation stalls the revision and nothing of it is pushed.
+ * Never contacts a host that no role needs facts of, and none at all when offline.
+ */
+
+import type { Problem } from '../../agent/protocol/problem.ts';
+import { connectionFor } from '../../inventory/connection.ts';
+import { limited } from '../base/limited.ts';
+import { type Decision, decide, type RoleEvaluations } from '../plan/affected.ts';
+import { openSession } from '../rollout/run-host.ts';
+import { evaluate } from './evaluate-roles.ts';
+import { end, goOn, type Loaded, type Run, type Step } from './run.ts';
+
+export const decideWork: Step = {
+  name: 'decide-work',
+  async take(run) {
+    const applied = await run.services.store.ledger.digests(run.request.environment.name);
+    let decision = decideFor(run, applied);
+    if (decision.needFacts.length > 0 && !run.request.offline && decision.problems.length === 0) {
+      await readFacts(run, [...new Set(decision.needFacts.map((pair) => pair.host))]);
+      run.evaluations = await evaluate(run);
+      decision = decideFor(run, applied);
+    }
+    if (decision.problems.length > 0) return end('stalled', decision.problems);
+    run.decision = decision;
+    return goOn;
+  },
+};
+
+function decideFor(run: Run, applied: ReadonlyMap<string, string>): Decision {
+  const { mode, force, limitHosts, limitGroups, onlyHosts } = run.request;
+  const evaluations = run.evaluations as readonly RoleEvaluations[];
+  const isLimited = onlyHosts !== undefined || limitHosts.length + limitGroups.length > 0;
+  return decide({
+    roles: evaluations,
+    applied,
+    all: force || mode === 'drift-report' || mode === 'drift-correct',
+    limit: isLimited ? new Set(evaluations.flatMap((each) => each.hosts)) : undefined,
+  });
+}
+
+/** Opens lines only to learn facts; a host that cannot be reached stays without and is reported. */
+async function readFacts(run: Run, hosts: readonly string[]): Promise<void> {
+  const { inventory, roles } = run.loaded as Loaded;
+  const { pool, facts, clock } = run.services;
+  const wishOf = new Map((run.evaluations ?? []).flatMap(({ role, hosts: of }) => of.map((host) => [host, role] as const)));
+  await limited(hosts, { most: run.request.environment.parallel, signal: run.signal }, async (host) => {
+    const wish = roles.find((role) => role.name === wishOf.get(host))?.connect ?? {};
+    const spec = connectionFor(inventory, host, wish);
+    const opened = spec.ok
+      ? await openSession({ spec: spec.value, desired: { host } }, { pool, facts, clock, emit: run.emit, signal: run.signal })
+      : spec;
+    if (opened.ok) return;
+    noteUnreachable(run, host, opened.problem);
+  });
+}
+
+function noteUnreachable(run: Run, host: string, problem: Problem): void {
+  run.unreachable.set(host, problem);
+  run.emit({ type: 'host-failed', host, problem });
+}

@@ -1,0 +1,110 @@
+/**
+ * A run as its steps see it: what was asked, the services at hand, what earlier steps found.
+ * Invariant: a step writes only the members it is named for; steps return, they do not publish status.
+ * Never kept beyond its run; what outlives it is in the environment's memory or the store.
+ */
+
+import type { Json } from '../../agent/protocol/json.ts';
+import type { Problem, Result } from '../../agent/protocol/problem.ts';
+import type { Inventory } from '../../inventory/model.ts';
+import type { Clock } from '../base/clock.ts';
+import type { RevisionInfo, RunMode, RunOutcome, Trigger } from '../base/event.ts';
+import type { SessionPool } from '../connection/session.ts';
+import type { Decision, RoleEvaluations } from '../plan/affected.ts';
+import type { Environment } from '../policy/environment.ts';
+import type { LoadedPolicy, PolicyEngine, RoleDefinition } from '../policy/model.ts';
+import type { RolloutResult } from '../rollout/roll-out.ts';
+import type { Emit } from '../rollout/run-host.ts';
+import type { Snapshot } from '../source/snapshot.ts';
+import type { FactsBook } from '../state/facts-book.ts';
+import type { LedgerEntry, Store } from '../state/store.ts';
+
+/** What a run is asked to do. */
+export interface RunRequest {
+  readonly environment: Environment;
+  readonly trigger: Trigger;
+  readonly mode: RunMode;
+  /** Plan only: no host is contacted. */
+  readonly offline: boolean;
+  /** Take pairs that are current as well. */
+  readonly force: boolean;
+  /** Patterns that narrow the hosts before any connection is opened. */
+  readonly limitHosts: readonly string[];
+  readonly limitGroups: readonly string[];
+  /** Exactly these hosts, besides the patterns. */
+  readonly onlyHosts?: ReadonlySet<string> | undefined;
+  readonly tags?: readonly string[] | undefined;
+  readonly skipTags?: readonly string[] | undefined;
+  readonly extraVariables: Readonly<Record<string, Json>>;
+}
+
+/** A revision that was loaded without a problem. */
+export interface Loaded {
+  readonly snapshot: Snapshot;
+  readonly inventory: Inventory;
+  readonly policy: LoadedPolicy;
+  /** In rollout order. */
+  readonly roles: readonly RoleDefinition[];
+  /** What of the environment's declaration went into it. */
+  readonly declaration: string;
+}
+
+/** What an environment remembers between its runs. */
+export interface EnvironmentMemory {
+  /** The revision in force. */
+  lastGood: Loaded | undefined;
+}
+
+export interface Services {
+  readonly store: Store;
+  readonly facts: FactsBook;
+  readonly pool: SessionPool;
+  readonly engine: PolicyEngine;
+  readonly clock: Clock;
+  /** The tree to reconcile: of the branch's head, or of one revision. */
+  readonly snapshot: (branch: string, revision?: string) => Promise<Result<Snapshot>>;
+}
+
+export interface Run {
+  readonly id: string;
+  readonly request: RunRequest;
+  readonly services: Services;
+  readonly memory: EnvironmentMemory;
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number;
+  /** Writes the run's beginning into history; the first call counts. */
+  readonly remember: () => Promise<void>;
+  snapshot?: Snapshot;
+  loaded?: Loaded;
+  evaluations?: readonly RoleEvaluations[];
+  decision?: Decision;
+  entries?: ReadonlyMap<string, LedgerEntry>;
+  rollout?: RolloutResult;
+  /** Why hosts could not be asked for their facts. */
+  readonly unreachable: Map<string, Problem>;
+}
+
+/** What a step decides: go on, or end the run here. */
+export type StepResult =
+  | { readonly goOn: true }
+  | { readonly goOn: false; readonly outcome: RunOutcome; readonly problems: readonly Problem[] };
+
+/** One named step of a run. */
+export interface Step {
+  readonly name: string;
+  take(run: Run): Promise<StepResult>;
+}
+
+export const goOn: StepResult = { goOn: true };
+
+/** Ends the run. */
+export function end(outcome: RunOutcome, problems: readonly Problem[] = []): StepResult {
+  return { goOn: false, outcome, problems };
+}
+
+/** The revision a run works on, once it is known. */
+export function revisionOf(run: Run): RevisionInfo | undefined {
+  return run.snapshot?.revision;
+}
