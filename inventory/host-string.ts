@@ -9,6 +9,8 @@ import type { Json } from '../agent/protocol/json.ts';
 export interface Assignment {
   readonly name: string;
   readonly value: Json;
+  /** The value before it was typed: magic variables take this. */
+  readonly text: string;
 }
 
 export type HostString =
@@ -29,11 +31,12 @@ export function parseHostString(text: string): HostString {
     const equals = word.indexOf('=');
     if (equals < 1) return { ok: false, reason: `word ${index + 1} is not name=value` };
     const name = word.slice(0, equals);
+    if (name === '__proto__') return { ok: false, reason: 'the name "__proto__" is not allowed' };
     if (assignments.some((earlier) => earlier.name === name)) {
       return { ok: false, reason: `"${name}" is given twice` };
     }
     const value = word.slice(equals + 1);
-    assignments.push({ name, value: quoted ? value : typed(value) });
+    assignments.push({ name, value: quoted ? value : typed(value), text: value });
   }
   return { ok: true, assignments };
 }

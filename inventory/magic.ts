@@ -82,7 +82,9 @@ const opsmopKeyPolicies: ReadonlyMap<Json, string> = new Map<Json, string>([
   ['enforce', 'strict'],
   ['accept', 'accept-new'],
   [true, 'strict'],
+  ['true', 'strict'],
   [false, 'ignore'],
+  ['false', 'ignore'],
 ]);
 const pinnedKey = /^((?:ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]{16,}={0,2})(?: .*)?$/;
 
@@ -94,7 +96,8 @@ const checks: Readonly<Record<MagicName, Check>> = {
   towline_ssh_key: matching(/^[^\p{Cc}]+$/u, 'the path of a private key on the controller'),
   towline_host_keys: (value) => oneOf(hostKeyPolicies)(opsmopKeyPolicies.get(value) ?? value),
   towline_pinned_keys: pinnedKeys,
-  towline_become: (value) => (value === false ? inForce(false) : oneOf(becomeMethods, 'false')(value)),
+  towline_become: (value) =>
+    value === false || value === 'false' ? inForce(false) : oneOf(becomeMethods, 'false')(value),
   towline_become_username: account,
   towline_become_password: password,
   towline_via: via,
@@ -160,7 +163,7 @@ function pinnedKeys(value: Json): MagicValue {
 }
 
 function via(value: Json): MagicValue {
-  if (value === '' || value === false) return inForce('');
+  if (value === '' || value === false || value === 'false') return inForce('');
   if (typeof value === 'string' && isName(value)) return inForce(value);
   return bad('the name of a host in this inventory, or "" to go there directly');
 }

@@ -5,6 +5,7 @@
  */
 
 import type { Json } from '../agent/protocol/json.ts';
+import type { Secret } from '../agent/protocol/secret.ts';
 
 /** Where a variable's value in force comes from. `layer` is `all`, a group's name, or `host`. */
 export interface Provenance {
@@ -36,6 +37,8 @@ export interface Inventory {
   readonly groups: ReadonlyMap<string, Group>;
   /** Where a host's variable (plain or magic) comes from. */
   provenance(host: string, variable: string): Provenance | undefined;
-  /** A host's magic variables in force, under their towline_ names. */
+  /** A host's magic variables in force, under their towline_ names; passwords are masked. */
   magic(host: string): Readonly<Record<string, Json>>;
+  /** The value of a masked magic variable; what builds an inventory without passwords may leave it out. */
+  secret?(host: string, variable: string): Secret | undefined;
 }
