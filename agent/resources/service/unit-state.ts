@@ -1,0 +1,99 @@
+/**
+ * What systemd says of one unit, and what is still to change.
+ * Invariant: one query a unit; the difference is a pure function of the answer and the wish.
+ * Only asks.
+ */
+
+import type { Change } from '../../protocol/change.ts';
+import type { ServiceShape } from '../../protocol/shapes/service.ts';
+import { unitProperties } from '../../system/queries.ts';
+import type { SystemReader } from '../../system/system.ts';
+import { lastLines } from '../last-lines.ts';
+import { refusal } from '../refusal.ts';
+
+const properties = [
+  'LoadState',
+  'ActiveState',
+  'SubState',
+  'UnitFileState',
+  'NeedDaemonReload',
+  'Type',
+] as const;
+const enabledStates = ['enabled', 'enabled-runtime'];
+/** Units that have nothing to enable or disable: both wishes are met. */
+const neutralStates = ['static', 'indirect', 'alias', 'generated', 'transient'];
+const runningStates = ['active', 'reloading', 'refreshing'];
+
+export type UnitState = Readonly<Record<(typeof properties)[number], string>>;
+
+/** Asks systemd for the properties of a unit. */
+export async function readUnit(system: SystemReader, unit: string): Promise<UnitState> {
+  const { status, stdout, stderr } = await system.query(unitProperties(unit, ...properties));
+  if (status !== 0) {
+    throw refusal('service.failed', `systemd does not answer for ${unit}`, { lines: lastLines(stderr) });
+  }
+  return parseUnit(stdout);
+}
+
+/** Reads `systemctl show`; a property left out is empty. */
+export function parseUnit(text: string): UnitState {
+  const known = new Map(text.split('\n').map((line) => [line.split('=', 1)[0], line.replace(/^[^=]*=/, '')]));
+  return Object.fromEntries(properties.map((name) => [name, known.get(name) ?? ''])) as UnitState;
+}
+
+/** Whether systemd has the unit at all (a masked one it has). */
+export function isKnown(unit: UnitState): boolean {
+  return unit.LoadState !== 'not-found' && unit.LoadState !== '';
+}
+
+/** Whether it runs, as far as systemd can see. */
+export function isRunning(unit: UnitState): boolean {
+  return runningStates.includes(unit.ActiveState);
+}
+
+/** Whether a unit that does not exist can be as wanted: it is stopped and disabled, and may be masked. */
+export function wantsNothing({ state, enabled }: ServiceShape): boolean {
+  return (state ?? 'stopped') === 'stopped' && enabled !== true;
+}
+
+/** The changes from what is to what is wanted, in no particular order. */
+export function unitChanges(unit: UnitState, wanted: ServiceShape): readonly Change[] {
+  const changes: Change[] = [];
+  if (wanted.daemonReload === true && unit.NeedDaemonReload === 'yes') {
+    changes.push({ action: 'run', property: 'daemon-reload' });
+  }
+  const isMasked = unit.LoadState === 'masked' || unit.UnitFileState.startsWith('masked');
+  if (wanted.masked !== undefined && wanted.masked !== isMasked) {
+    changes.push(flip('masked', isMasked));
+  }
+  const isEnabled = enabledStates.includes(unit.UnitFileState);
+  const isMet =
+    wanted.enabled === true
+      ? unit.UnitFileState === 'enabled' || neutralStates.includes(unit.UnitFileState)
+      : !isEnabled;
+  if (wanted.enabled !== undefined && !isMet) changes.push(flip('enabled', !wanted.enabled));
+  const act = stateChange(unit, wanted.state);
+  return act === undefined ? changes : [...changes, act];
+}
+
+function stateChange(unit: UnitState, state: ServiceShape['state']): Change | undefined {
+  switch (state) {
+    case 'restarted':
+    case 'reloaded':
+      return { action: 'run', property: state };
+    case 'running':
+      if (isRunning(unit)) return undefined;
+      return { action: 'update', property: 'state', from: unit.ActiveState, to: 'active' };
+    case 'stopped':
+      if (['inactive', 'failed'].includes(unit.ActiveState)) return undefined;
+      return { action: 'update', property: 'state', from: unit.ActiveState, to: 'inactive' };
+    case undefined:
+      return undefined;
+    default:
+      return state satisfies never;
+  }
+}
+
+function flip(property: string, is: boolean): Change {
+  return { action: 'update', property, from: is ? 'yes' : 'no', to: is ? 'no' : 'yes' };
+}
