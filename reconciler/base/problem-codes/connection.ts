@@ -1,0 +1,76 @@
+/**
+ * The problem codes of the line to a host: ssh, become, runtime and the line itself.
+ * Invariant: docs/problems.md lists exactly these; a test compares both directions.
+ * Never reuse a code for a second meaning.
+ */
+
+import { defineProblems, type ProblemKind } from '../../../agent/protocol/problem.ts';
+
+const stalled = (hint: string): ProblemKind => ({ disposition: 'stalled', hint });
+const retry = (hint: string): ProblemKind => ({ disposition: 'retry', hint });
+const defect = (hint: string): ProblemKind => ({ disposition: 'defect', hint });
+
+export const connectionProblems = {
+  'ssh.unreachable': retry(
+    'Check that the host is up, its address and port, and the way there; it is tried again.',
+  ),
+  'ssh.handshake-failed': retry(
+    'Something answered, but the SSH handshake did not finish; see what listens there.',
+  ),
+  'ssh.auth-refused': stalled(
+    'Give towline_ssh_key or an ssh-agent a key that the account’s authorized_keys names.',
+  ),
+  'ssh.auth-timeout': retry('The server took too long to decide; look at its authentication log.'),
+  'ssh.key-unreadable': stalled(
+    'Check the path in towline_ssh_key, its permissions, and that the key has no passphrase.',
+  ),
+  'ssh.host-key-unknown': stalled(
+    'Compare the fingerprint with the host’s own, then add the key to known_hosts, or use accept-new for the first contact.',
+  ),
+  'ssh.host-key-changed': stalled(
+    'If the host was really set up anew, remove the old line; otherwise someone may be in between.',
+  ),
+  'ssh.host-key-not-pinned': stalled('List the host’s present key in towline_host_key if you trust it.'),
+  'ssh.host-key-revoked': stalled('This key was marked as revoked: give the host a new host key.'),
+  'ssh.host-ca-unsupported': stalled(
+    'Host certificates are not supported yet: add the host’s plain key to known_hosts beside the @cert-authority line.',
+  ),
+  'ssh.known-hosts-unreadable': stalled('Make the known_hosts file readable (and writable for accept-new).'),
+  'ssh.channel-refused': retry(
+    'The server opened no channel: see MaxSessions, AllowTcpForwarding and forced commands in its sshd_config.',
+  ),
+  'become.wrong-password': stalled('Correct towline_become_password.'),
+  'become.password-required': stalled(
+    'Set towline_become_password, or allow the account without a password (NOPASSWD).',
+  ),
+  'become.not-permitted': stalled('Allow the login account to become this user in sudoers (or doas.conf).'),
+  'become.tty-required': stalled('Remove requiretty for this account: Towline asks for no terminal.'),
+  'become.unavailable': stalled('Install the program on the host, or choose another towline_become method.'),
+  'become.unknown-user': stalled('Create the account on the host first, or correct towline_become_username.'),
+  'runtime.missing': stalled(
+    'Install Node 18 or newer on the host (package nodejs), or name its path in towline_runtime.',
+  ),
+  'runtime.too-old': stalled(
+    'Node 18 is the oldest that works; install a newer one or name it in towline_runtime.',
+  ),
+  'runtime.no-agent': defect('The agent’s code cannot be built or read here; run the build again.'),
+  'line.no-marker': stalled(
+    'The login shell printed something else instead; look for programs started at login.',
+  ),
+  'line.start-timeout': retry(
+    'The host accepted the command but the agent did not start in time; is it overloaded?',
+  ),
+  'line.start-failed': stalled('The command that starts the agent ended at once; its last lines are shown.'),
+  'line.corrupt-agent': retry('The agent’s code arrived damaged; it is sent again on the next connection.'),
+  'line.lost': retry('The line broke; the agent keeps a journal, and the next session learns what was done.'),
+  'line.silent': retry('Nothing was heard for three heartbeats; the host or the network between is down.'),
+  'line.closed': retry('The line was closed from here; open it again.'),
+  'line.call-timeout': retry('The agent is alive but did not answer this call in its time.'),
+  'line.cancelled': retry('It was cancelled from here before it was done.'),
+  'line.flooded': defect('The agent sent more than it may without being asked; the context was dropped.'),
+} as const satisfies Record<string, ProblemKind>;
+
+export type ConnectionProblemCode = keyof typeof connectionProblems;
+
+/** Makes a problem with one of the connection's codes. */
+export const connectionProblem = defineProblems<ConnectionProblemCode>(connectionProblems);

@@ -1,0 +1,207 @@
+/**
+ * The frames between us and one agent: reading, heartbeat, byte budget, and the one way a session ends.
+ * Invariant: nothing unvalidated passes; a silent peer is noticed within three heartbeats; the first reason of an end stays.
+ * Never decides what a message means beyond hello, ping and goodbye.
+ */
+
+import { decodeMessage } from '../../agent/protocol/codec.ts';
+import { type Frame, FrameDecoder, frameTypes } from '../../agent/protocol/frame.ts';
+import { type AgentMessage, agentMessageSchema, type HelloMessage } from '../../agent/protocol/message.ts';
+import { type Problem, ProblemError, placed } from '../../agent/protocol/problem.ts';
+import { agentProblem } from '../../agent/protocol/problem-codes.ts';
+import { connectionProblem } from '../base/problem-codes/connection.ts';
+import type { StartedAgent } from './bootstrap.ts';
+import { FrameWriter } from './frame-writer.ts';
+import { describeExit, type Exit } from './line.ts';
+import { nextState, type SessionEvent, type SessionState } from './session-state.ts';
+
+/** Takes the messages of an open session; a problem given back ends it. */
+export type MessageListener = (message: AgentMessage) => Problem | undefined;
+
+export interface LineOptions {
+  readonly host: string;
+  /** Milliseconds. */
+  readonly heartbeat: number;
+}
+
+/** Bytes of events an agent may have under way. */
+export const eventWindow = 1024 * 1024;
+/** Bytes besides events that a context may send without being asked, and more for each call. */
+const allowancePerCall = 32 * 1024 * 1024;
+const allowancePerBeat = 1024;
+/** A heartbeat is looked at in halves: five silent halves are less than three whole ones. */
+const silentHalves = 5;
+const exitGrace = 1000;
+
+export class AgentLine {
+  readonly writer: FrameWriter;
+  /** Settles when the session has ended, with why unless it was closed from here. */
+  readonly ended: Promise<Problem | undefined>;
+  readonly #agent: StartedAgent;
+  readonly #options: LineOptions;
+  readonly #decoder = new FrameDecoder();
+  readonly #settle: (problem: Problem | undefined) => void;
+  readonly #hello = Promise.withResolvers<HelloMessage>();
+  #state: SessionState = { name: 'handshaking' };
+  #listener: MessageListener | undefined;
+  #received = 0;
+  #heard = 0;
+  #silent = 0;
+  #allowance = allowancePerCall;
+  #farewell: Problem | undefined;
+  #beat: NodeJS.Timeout | undefined;
+
+  constructor(agent: StartedAgent, options: LineOptions) {
+    this.#agent = agent;
+    this.#options = options;
+    this.writer = new FrameWriter(agent.process.stdin);
+    const ended = Promise.withResolvers<Problem | undefined>();
+    this.ended = ended.promise;
+    this.#settle = ended.resolve;
+    const { stdout, exited } = agent.process;
+    void exited.then((exit) => this.lose(this.#lostProblem(exit)));
+    stdout.on('end', () => setTimeout(() => this.lose(this.#lostProblem(undefined)), exitGrace).unref());
+    stdout.on('error', () => {});
+    stdout.on('data', (bytes: Buffer) => this.#receive(bytes));
+  }
+
+  get received(): number {
+    return this.#received;
+  }
+
+  get isOpen(): boolean {
+    return this.#state.name === 'open';
+  }
+
+  /** The agent's first message. */
+  get hello(): Promise<HelloMessage> {
+    return this.#hello.promise;
+  }
+
+  /** Answers hello: from here on messages go to the listener and the heart beats. */
+  open(listener: MessageListener): void {
+    if (!this.#advance({ name: 'hello' })) return;
+    this.#listener = listener;
+    const { heartbeat } = this.#options;
+    this.writer.message({ type: 'welcome', heartbeat: heartbeat / 1000, credit: eventWindow });
+    this.#beat = setInterval(() => this.#tick(), heartbeat / 2);
+  }
+
+  /** Lets the agent send what a call may need. */
+  allowCall(): void {
+    this.#allowance = Math.max(this.#allowance, 0) + allowancePerCall;
+  }
+
+  /** Takes bytes from the budget for what was not asked for. Gives the problem when there is none left. */
+  spend(bytes: number): Problem | undefined {
+    this.#allowance -= bytes;
+    return this.#allowance >= 0
+      ? undefined
+      : connectionProblem('line.flooded', 'the byte budget of the context is used up');
+  }
+
+  /** Says goodbye and waits for the agent to end, at most `deadline` milliseconds. */
+  async close(reason: string, deadline: number): Promise<void> {
+    if (this.#state.name !== 'open' && this.#state.name !== 'handshaking') return;
+    if (this.#state.name === 'open') this.writer.message({ type: 'close', reason });
+    this.#advance({ name: 'close', reason });
+    this.#agent.process.stdin.end();
+    const closed = connectionProblem('line.closed', reason);
+    const timer = setTimeout(() => this.lose(closed), deadline);
+    await this.ended;
+    clearTimeout(timer);
+  }
+
+  /** Ends the session with a reason, at once; later reasons change nothing. */
+  lose(problem: Problem): void {
+    if (this.#state.name === 'ended') return;
+    this.#advance({ name: 'lost', problem: placed(problem, { host: this.#options.host }) });
+  }
+
+  #isOver(): boolean {
+    return this.#state.name === 'ended';
+  }
+
+  #advance(event: SessionEvent): boolean {
+    const next = nextState(this.#state, event);
+    if (next === undefined) return false;
+    this.#state = next;
+    if (next.name === 'ended') {
+      clearInterval(this.#beat);
+      this.#agent.process.kill();
+      this.#settle(next.problem);
+    }
+    return true;
+  }
+
+  #receive(bytes: Buffer): void {
+    if (this.#isOver()) return;
+    this.#received += bytes.length;
+    try {
+      for (const frame of this.#decoder.push(bytes)) {
+        this.#take(frame);
+        if (this.#isOver()) return;
+      }
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      this.lose({ ...error.problem, lines: this.#agent.said.lines });
+    }
+  }
+
+  #take(frame: Frame): void {
+    if (frame.type === frameTypes.chunk) {
+      this.lose(agentProblem('protocol.illegal-state', 'an agent never sends content'));
+      return;
+    }
+    const message = decodeMessage(frame, agentMessageSchema);
+    const cost = message.type === 'events' ? 0 : frame.body.length;
+    const problem = this.spend(cost) ?? this.#dispatch(message);
+    if (problem !== undefined) this.lose(problem);
+  }
+
+  #dispatch(message: AgentMessage): Problem | undefined {
+    switch (message.type) {
+      case 'hello':
+        if (this.#state.name !== 'handshaking') return illegal(message, this.#state);
+        this.#hello.resolve(message);
+        return undefined;
+      case 'goodbye':
+        this.#farewell = message.problem;
+        return undefined;
+      case 'ping':
+        this.writer.message({ type: 'pong', id: message.id });
+        return undefined;
+      default:
+        if (this.#state.name === 'closing') return undefined;
+        return this.#listener === undefined ? illegal(message, this.#state) : this.#listener(message);
+    }
+  }
+
+  /** Counts silent half beats instead of reading a clock, so a blocked loop of ours is no silence of the peer. */
+  #tick(): void {
+    this.#silent = this.#received === this.#heard ? this.#silent + 1 : 0;
+    this.#heard = this.#received;
+    this.#allowance += allowancePerBeat;
+    const { heartbeat } = this.#options;
+    if (this.#silent >= silentHalves) {
+      const seconds = (silentHalves * heartbeat) / 2000;
+      this.lose(
+        connectionProblem('line.silent', `nothing was heard for ${seconds} s`, {
+          lines: this.#agent.said.lines,
+        }),
+      );
+    } else if (this.#silent > 0 && this.#silent % 2 === 1) this.writer.message({ type: 'ping', id: 0 });
+  }
+
+  #lostProblem(exit: Exit | undefined): Problem {
+    const how = exit === undefined ? 'its output ended' : describeExit(exit);
+    const { lines } = this.#agent.said;
+    const cause = this.#farewell;
+    const message = cause === undefined ? `the agent ended: ${how}` : `the agent ended: ${cause.message}`;
+    return connectionProblem('line.lost', message, { lines, ...(cause !== undefined && { cause }) });
+  }
+}
+
+function illegal(message: AgentMessage, state: SessionState): Problem {
+  return agentProblem('protocol.illegal-state', `${message.type} while the session is ${state.name}`);
+}

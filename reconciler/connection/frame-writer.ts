@@ -1,0 +1,58 @@
+/**
+ * Writes messages and chunks to an agent, counting bytes and waiting when the line is full.
+ * Invariant: frames leave whole and in the order they were given; writing to a dead line does nothing.
+ * Never buffers content: who sends chunks waits for `ready` in between.
+ */
+
+import type { Writable } from 'node:stream';
+import { encodeMessage } from '../../agent/protocol/codec.ts';
+import { type Chunk, encodeChunk } from '../../agent/protocol/frame.ts';
+import type { ReconcilerMessage } from '../../agent/protocol/message.ts';
+
+export class FrameWriter {
+  readonly #out: Writable;
+  #sent = 0;
+
+  constructor(out: Writable) {
+    this.#out = out;
+  }
+
+  /** Bytes given to the line so far. */
+  get sent(): number {
+    return this.#sent;
+  }
+
+  message(message: ReconcilerMessage): void {
+    this.#write(encodeMessage(message));
+  }
+
+  chunk(chunk: Chunk): void {
+    this.#write(encodeChunk(chunk));
+  }
+
+  /** Resolves when the line takes more, or is gone. */
+  ready(): Promise<void> {
+    const out = this.#out;
+    if (!out.writableNeedDrain || out.destroyed || out.writableEnded) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const done = (): void => {
+      out.off('drain', done);
+      out.off('close', done);
+      resolve();
+    };
+    out.on('drain', done);
+    out.on('close', done);
+    return promise;
+  }
+
+  #write(parts: readonly Buffer[]): void {
+    const out = this.#out;
+    if (out.destroyed || out.writableEnded) return;
+    out.cork();
+    for (const part of parts) {
+      this.#sent += part.length;
+      out.write(part);
+    }
+    out.uncork();
+  }
+}

@@ -1,0 +1,100 @@
+/**
+ * The two texts that start an agent on a host without a file there: a line for sh and a loader for Node.
+ * Invariant: the loader is ES5 and reads exactly the announced bytes; the script has no quote, backslash or line break of
+ * its own, so that every login shell hands it to sh unchanged.
+ * Pure text; nothing runs here.
+ */
+
+import { quote, quoteAll } from './quote.ts';
+
+/** What the far end says first; everything before it is noise. */
+export const startWords = ['ready', 'old', 'missing', 'corrupt', 'late'] as const;
+export type StartWord = (typeof startWords)[number];
+
+export interface LoaderTask {
+  /** Random; printed in front of the first word. */
+  readonly marker: string;
+  readonly sha256: string;
+  /** Bytes of compressed code to read. */
+  readonly size: number;
+  readonly compression: 'brotli' | 'deflate';
+}
+
+/** Seconds the loader waits for its code before it ends. */
+const codeDeadline = 60;
+
+function loader(task: LoaderTask): string {
+  const inflate = task.compression === 'brotli' ? 'brotliDecompressSync' : 'inflateRawSync';
+  return `(function(){
+var p=process,i=p.stdin,g=[],n=0,N=${task.size};
+function say(w,f){p.stdout.write('\\n${task.marker} '+w+'\\n',f)}
+function end(w){say(w,function(){p.exit(3)})}
+if(parseInt(p.versions.node,10)<18)return end('old '+p.version);
+var t=setTimeout(function(){end('late')},${codeDeadline * 1000});
+function read(){
+var c;
+while(n<N&&(c=i.read())!==null){g.push(c);n+=c.length}
+if(n<N)return;
+i.removeListener('readable',read);
+clearTimeout(t);
+var a=Buffer.concat(g),b=a.subarray(0,N),r=a.subarray(N);
+if(require('crypto').createHash('sha256').update(b).digest('hex')!=='${task.sha256}')return end('corrupt');
+g=[];p.env.TOWLINE_AGENT_DIGEST='${task.sha256}';
+if(r.length)i.unshift(r);
+var m={exports:{}};
+require('vm').runInThisContext('(function(require,module,exports){'+require('zlib').${inflate}(b)+'\\n})',{filename:'towline-agent.cjs'})(require,m,m.exports);
+}
+i.on('readable',read);
+i.on('end',function(){if(n<N)p.exit(3)});
+say('ready '+p.version);
+})()`;
+}
+
+const decode = 'eval((Buffer.from||Buffer)(process.argv[1],process.argv[2]).toString())';
+
+export interface CommandOptions {
+  readonly task: LoaderTask;
+  /** The one runtime to use, instead of looking for one. */
+  readonly runtime?: string | undefined;
+  /** Words that start the script as another account. */
+  readonly become?: readonly string[] | undefined;
+  /** The far end has a terminal that must become a plain pipe first. */
+  readonly pty: boolean;
+}
+
+/** The command line for the login shell of the far end. */
+export function startCommand(options: CommandOptions): string {
+  const { become } = options;
+  const script = startScript(options);
+  if (become === undefined) return `exec sh -c ${quote(script)}`;
+  // su hands its last word to sh -c itself; sudo and doas take a program and its words.
+  const tail = become.at(-1) === '-c' ? [script] : ['sh', '-c', script];
+  return `exec env LC_ALL=C ${quoteAll([...become, ...tail])}`;
+}
+
+function startScript(options: CommandOptions): string {
+  const { task, runtime } = options;
+  const code = Buffer.from(loader(task)).toString('base64');
+  const half = task.marker.length / 2;
+  const [first, second] = [task.marker.slice(0, half), task.marker.slice(half)];
+  const candidates =
+    runtime === undefined
+      ? '"$HOME"/.cache/towline/*/node node nodejs /usr/local/bin/node /usr/bin/node /usr/bin/nodejs'
+      : `"$T"`;
+  return [
+    ...(options.become === undefined ? [] : ['unset LC_ALL']),
+    ...(options.pty ? ['stty raw -echo', 'exec 2>/dev/null'] : []),
+    ...(runtime === undefined ? [] : [`T=${scriptWord(runtime)}`]),
+    `for n in ${candidates}; do if command -v "$n" >/dev/null 2>&1; then cd /; exec "$n" -e "${decode}" ${code} base64; fi; done`,
+    `printf "%s%s missing " ${first} ${second}`,
+    'uname -sm',
+    'exit 3',
+  ].join('; ');
+}
+
+/** A word inside the script itself, which only sh reads: double quotes are enough for what a path may hold. */
+function scriptWord(word: string): string {
+  if (word.startsWith('~/')) return `"$HOME"${scriptWord(word.slice(1))}`;
+  if (/["$`\\\n\r\0]/.test(word)) throw new RangeError(`not a path of a runtime: ${JSON.stringify(word)}`);
+  return `"${word}"`;
+}

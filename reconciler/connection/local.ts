@@ -1,0 +1,45 @@
+/**
+ * Runs the agent's command here, as a child process: the connection kind `local`.
+ * Invariant: same streams and ends as over ssh; the child leads its own process group and ends with it.
+ * Never asks for a terminal: none can be given here.
+ */
+
+import { spawn } from 'node:child_process';
+import { failure, type Result, success } from '../../agent/protocol/problem.ts';
+import { connectionProblem } from '../base/problem-codes/connection.ts';
+import type { Exit, RemoteProcess, Runner, StartOptions } from './line.ts';
+
+export const localRunner: Runner = {
+  async start(command: string, options: StartOptions): Promise<Result<RemoteProcess>> {
+    if (options.pty) {
+      return failure(
+        connectionProblem(
+          'become.tty-required',
+          'doas takes a password only from a terminal, and there is none here',
+          {
+            hint: 'Allow doas without a password (nopass), or become with sudo.',
+          },
+        ),
+      );
+    }
+    return success(startHere(command));
+  },
+};
+
+function startHere(command: string): RemoteProcess {
+  const child = spawn('/bin/sh', ['-c', command], { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+  const exited = new Promise<Exit>((resolve) => {
+    child.on('close', (status, signal) => resolve({ status, signal }));
+    child.on('error', (error) => resolve({ status: null, signal: null, lost: error.message }));
+  });
+  const kill = (): void => {
+    child.stdin.destroy();
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    try {
+      process.kill(-child.pid, 'SIGKILL');
+    } catch {
+      child.kill('SIGKILL');
+    }
+  };
+  return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, exited, kill };
+}

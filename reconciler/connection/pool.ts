@@ -1,0 +1,164 @@
+/**
+ * The sessions of a reconciler: opened once, shared, forgotten when they end.
+ * Invariant: one attempt per context however many ask; a failed attempt is not remembered; a bounded number connect at once.
+ * Never reopens by itself: who needs a host asks again.
+ */
+
+import {
+  failure,
+  type Problem,
+  ProblemError,
+  placed,
+  type Result,
+  success,
+} from '../../agent/protocol/problem.ts';
+import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
+import { connectionProblem } from '../base/problem-codes/connection.ts';
+import type { AgentBundle } from './agent-bundle.ts';
+import { agentBundle } from './agent-bundle.ts';
+import { openSession, type SessionDeadlines, sessionDeadlines } from './agent-session.ts';
+import { startAgent } from './bootstrap.ts';
+import { Gate } from './gate.ts';
+import { defaultKnownHosts } from './host-keys.ts';
+import type { Runner } from './line.ts';
+import { localRunner } from './local.ts';
+import type { HostSession, SessionPool } from './session.ts';
+import { connectionKey, contextKey } from './spec-key.ts';
+import type { SshOptions } from './ssh.ts';
+import { sshDeadlines } from './ssh-connection.ts';
+import { SshConnections } from './ssh-connections.ts';
+import { ownCredentials } from './ssh-credentials.ts';
+
+export interface PoolOptions {
+  readonly ssh: SshOptions;
+  readonly session: SessionDeadlines;
+  readonly bundle: () => Promise<AgentBundle>;
+  /** Milliseconds from the command to the agent's first word; with become twice as long. */
+  readonly startDeadline: number;
+  /** Connections and agents that may be starting at once. */
+  readonly atOnce: number;
+}
+
+/** What a pool uses unless told otherwise; `onWarning` hears of host keys accepted without being known. */
+export function poolOptions(onWarning: (host: string, warning: string) => void): PoolOptions {
+  return {
+    ssh: {
+      deadlines: sshDeadlines,
+      hostKeys: { files: defaultKnownHosts(), onWarning },
+      credentials: ownCredentials(),
+    },
+    session: sessionDeadlines,
+    bundle: agentBundle,
+    startDeadline: 15_000,
+    atOnce: 32,
+  };
+}
+
+export class ConnectionPool implements SessionPool {
+  readonly #options: PoolOptions;
+  readonly #connections: SshConnections;
+  readonly #starting: Gate;
+  readonly #attempts = new Map<string, Promise<Result<HostSession>>>();
+  readonly #sessions = new Map<string, HostSession>();
+  readonly #listeners: ((host: string, problem: Problem) => void)[] = [];
+  #closed: string | undefined;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.#connections = new SshConnections(options.ssh, new Gate(options.atOnce), connectionKey);
+    this.#starting = new Gate(options.atOnce);
+  }
+
+  async open(spec: ConnectionSpec, signal?: AbortSignal): Promise<Result<HostSession>> {
+    const where = { host: spec.host };
+    if (this.#closed !== undefined) return failure(connectionProblem('line.closed', this.#closed, { where }));
+    if (signal?.aborted)
+      return failure(connectionProblem('line.cancelled', 'cancelled before connecting', { where }));
+    const key = contextKey(spec);
+    const open = this.#sessions.get(key);
+    if (open !== undefined) return success(open);
+    const attempt = this.#attempts.get(key) ?? this.#attempt(key, spec);
+    return signal === undefined ? attempt : unlessAborted(attempt, spec.host, signal);
+  }
+
+  sessions(): readonly HostSession[] {
+    return [...this.#sessions.values()];
+  }
+
+  onLost(listener: (host: string, problem: Problem) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  async close(reason: string): Promise<void> {
+    this.#closed ??= reason;
+    await Promise.all(this.sessions().map((session) => session.close(reason)));
+    const late = await Promise.all(this.#attempts.values());
+    await Promise.all(late.map((attempt) => (attempt.ok ? attempt.value.close(reason) : undefined)));
+  }
+
+  #attempt(key: string, spec: ConnectionSpec): Promise<Result<HostSession>> {
+    const attempt = this.#connect(spec).then((opened) => {
+      this.#attempts.delete(key);
+      if (opened.ok && this.#closed === undefined) this.#keep(key, opened.value);
+      else if (opened.ok) void opened.value.close(this.#closed ?? '');
+      return opened;
+    });
+    this.#attempts.set(key, attempt);
+    return attempt;
+  }
+
+  #keep(key: string, session: HostSession): void {
+    this.#sessions.set(key, session);
+    void session.ended.then((problem) => {
+      if (this.#sessions.get(key) === session) this.#sessions.delete(key);
+      if (problem === undefined) return;
+      for (const listener of this.#listeners) listener(session.host, problem);
+    });
+  }
+
+  async #connect(spec: ConnectionSpec): Promise<Result<HostSession>> {
+    if (spec.kind === 'local') return this.#start(localRunner, spec);
+    const lease = await this.#connections.acquire(spec);
+    if (!lease.ok) return lease;
+    const session = await this.#start(lease.value.connection, spec);
+    if (!session.ok) lease.value.release();
+    else void session.value.ended.then(() => lease.value.release());
+    return session;
+  }
+
+  #start(runner: Runner, spec: ConnectionSpec): Promise<Result<HostSession>> {
+    const { startDeadline, session } = this.#options;
+    return this.#starting.pass(async () => {
+      const bundle = await this.#bundle();
+      if (!bundle.ok) return bundle;
+      const agent = await startAgent(runner, spec, {
+        bundle: bundle.value,
+        startDeadline: spec.become === undefined ? startDeadline : startDeadline * 2,
+      });
+      return agent.ok ? openSession(spec.host, agent.value, session) : agent;
+    });
+  }
+
+  async #bundle(): Promise<Result<AgentBundle>> {
+    try {
+      return success(await this.#options.bundle());
+    } catch (error) {
+      if (error instanceof ProblemError) return failure(error.problem);
+      throw error;
+    }
+  }
+}
+
+/** Stops waiting when the signal says so; the attempt goes on for the others who wait. */
+function unlessAborted(
+  attempt: Promise<Result<HostSession>>,
+  host: string,
+  signal: AbortSignal,
+): Promise<Result<HostSession>> {
+  const { promise, resolve } = Promise.withResolvers<Result<HostSession>>();
+  const problem = placed(connectionProblem('line.cancelled', 'cancelled while connecting'), { host });
+  const cancel = (): void => resolve(failure(problem));
+  signal.addEventListener('abort', cancel);
+  void attempt.then(resolve).finally(() => signal.removeEventListener('abort', cancel));
+  return promise;
+}

@@ -1,0 +1,127 @@
+/**
+ * An open ssh2 connection: runs commands and forwards streams until it is gone.
+ * Invariant: every wait ends; `ended` settles once, with the first reason.
+ * Never shows a type of the library to the rest of the reconciler.
+ */
+
+import type { Duplex } from 'node:stream';
+import type { Client, ClientChannel } from 'ssh2';
+import { failure, type Result, success } from '../../agent/protocol/problem.ts';
+import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
+import { connectionProblem } from '../base/problem-codes/connection.ts';
+import type { Exit, RemoteProcess, Runner, StartOptions } from './line.ts';
+import { unreachable } from './tcp.ts';
+
+/** Milliseconds. */
+export interface SshDeadlines {
+  readonly tcp: number;
+  readonly handshake: number;
+  readonly auth: number;
+  readonly channel: number;
+  readonly keepalive: number;
+}
+
+export const sshDeadlines: SshDeadlines = {
+  tcp: 10_000,
+  handshake: 15_000,
+  auth: 15_000,
+  channel: 10_000,
+  keepalive: 15_000,
+};
+
+/** An open, authenticated connection. */
+export class SshConnection implements Runner {
+  /** Settles when the connection is gone, with why. */
+  readonly ended: Promise<string>;
+  readonly #client: Client;
+  readonly #spec: ConnectionSpec;
+  readonly #deadlines: SshDeadlines;
+  #lost: string | undefined;
+
+  constructor(spec: ConnectionSpec, client: Client, deadlines: SshDeadlines) {
+    this.#client = client;
+    this.#spec = spec;
+    this.#deadlines = deadlines;
+    client.removeAllListeners('error');
+    client.removeAllListeners('close');
+    this.ended = new Promise((resolve) => {
+      client.on('error', (error) => this.#note(error.message));
+      client.once('close', () => resolve(this.#note('the server closed the connection')));
+    });
+  }
+
+  get isOpen(): boolean {
+    return this.#lost === undefined;
+  }
+
+  /** Runs a command line in the account's login shell. */
+  async start(command: string, options: StartOptions): Promise<Result<RemoteProcess>> {
+    const pty = options.pty ? { pty: { term: 'dumb' } } : {};
+    const opened = await this.#channel((done) => this.#client.exec(command, pty, done));
+    return opened.ok ? success(this.#processOf(opened.value)) : opened;
+  }
+
+  /** A stream to an address as the far end reaches it. */
+  async forward(target: ConnectionSpec): Promise<Result<Duplex>> {
+    const opened = await this.#channel((done) =>
+      this.#client.forwardOut('127.0.0.1', 0, target.address, target.port, done),
+    );
+    if (opened.ok || opened.problem.code !== 'ssh.channel-refused') return opened;
+    const reason = `cannot be reached from ${this.#spec.host}: ${opened.problem.message}`;
+    return failure({ ...unreachable(target, reason), cause: opened.problem });
+  }
+
+  /** Ends the connection and all that runs over it, without waiting. */
+  end(reason: string): void {
+    this.#note(reason);
+    this.#client.end();
+    const client = this.#client;
+    const timer = setTimeout(() => client.destroy(), 1000);
+    void this.ended.then(() => clearTimeout(timer));
+  }
+
+  #note(reason: string): string {
+    this.#lost ??= reason;
+    return this.#lost;
+  }
+
+  #channel(
+    request: (done: (error: Error | undefined, channel: ClientChannel) => void) => void,
+  ): Promise<Result<ClientChannel>> {
+    const { promise, resolve } = Promise.withResolvers<Result<ClientChannel>>();
+    const where = { host: this.#spec.host };
+    const refuse = (message: string): void =>
+      resolve(failure(connectionProblem('ssh.channel-refused', message, { where })));
+    const timer = setTimeout(() => {
+      this.end('a channel did not open in time');
+      refuse(`no answer to a new channel within ${this.#deadlines.channel / 1000} s`);
+    }, this.#deadlines.channel);
+    const done = (error: Error | undefined, channel: ClientChannel): void => {
+      clearTimeout(timer);
+      if (error) refuse(error.message);
+      else resolve(success(channel));
+    };
+    try {
+      request(done);
+    } catch (error) {
+      clearTimeout(timer);
+      refuse(this.#lost ?? (error as Error).message);
+    }
+    return promise;
+  }
+
+  #processOf(channel: ClientChannel): RemoteProcess {
+    const exited = new Promise<Exit>((resolve) => {
+      let exit: Exit | undefined;
+      channel.on('exit', (status: number | null, signal?: string) => {
+        exit = { status, signal: signal ?? null };
+      });
+      const settle = (): void =>
+        resolve(exit ?? { status: null, signal: null, lost: this.#lost ?? 'the channel closed' });
+      channel.once('close', settle);
+      void this.ended.then(settle);
+    });
+    channel.on('error', () => {});
+    return { stdin: channel, stdout: channel, stderr: channel.stderr, exited, kill: () => channel.destroy() };
+  }
+}
