@@ -6,11 +6,11 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { statSync } from 'node:fs';
-import { userInfo } from 'node:os';
 import { ProblemError } from '../protocol/problem.ts';
 import { agentProblem } from '../protocol/problem-codes.ts';
 import { errnoOf } from './errors.ts';
 import { OutputTail } from './output-tail.ts';
+import { ownAccount } from './own-account.ts';
 import type { RunOptions, RunResult } from './system.ts';
 
 /** Milliseconds between the polite and the final signal. */
@@ -41,8 +41,8 @@ export function cleanEnvironment(base: EnvironmentBase): Record<string, string> 
 
 /** What the agent's own process gives to programs. */
 export function ownBase(): EnvironmentBase {
-  const { username, homedir } = userInfo();
-  return { path: process.env.PATH ?? '', home: homedir, user: username };
+  const { name, home } = ownAccount();
+  return { path: process.env.PATH ?? '', home, user: name };
 }
 
 /** Runs argv to its end. Throws command.not-found when it cannot start, agent.cancelled when aborted before. */

@@ -45,8 +45,10 @@ export async function replaceFileSafely(path: string, replacement: Replacement):
   const handle = await open(temporary, flags, 0o600);
   try {
     try {
-      await own(handle, old, replacement);
+      const mode = await own(handle, old, replacement);
       await write(handle, replacement);
+      // Writing as an ordinary account clears the set-id bits.
+      if ((mode & 0o6000) !== 0) await handle.chmod(mode);
       await handle.sync();
     } finally {
       await handle.close();
@@ -81,12 +83,14 @@ async function existing(path: string): Promise<Stats | undefined> {
 }
 
 /** Owner first: changing it clears the set-id bits that the mode may hold. */
-async function own(handle: FileHandle, old: Stats | undefined, wanted: Replacement): Promise<void> {
+async function own(handle: FileHandle, old: Stats | undefined, wanted: Replacement): Promise<number> {
   const fresh = await handle.stat();
   const uid = wanted.uid === -1 ? (old?.uid ?? fresh.uid) : wanted.uid;
   const gid = wanted.gid === -1 ? (old?.gid ?? fresh.gid) : wanted.gid;
   if (uid !== fresh.uid || gid !== fresh.gid) await handle.chown(uid, gid);
-  await handle.chmod(wanted.mode ?? (old === undefined ? newFileMode : old.mode & 0o7777));
+  const mode = wanted.mode ?? (old === undefined ? newFileMode : old.mode & 0o7777);
+  await handle.chmod(mode);
+  return mode;
 }
 
 async function write(handle: FileHandle, { source, expected }: Replacement): Promise<void> {

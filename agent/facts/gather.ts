@@ -1,0 +1,81 @@
+/**
+ * All facts of the host, at once.
+ * Invariant: complete by type and ends within the limit; a fact that fails is null with a Problem beside it.
+ * Never starts a program, never throws.
+ */
+
+import type { FactName, Facts } from '../protocol/facts.ts';
+import type { Problem } from '../protocol/problem.ts';
+import { agentProblem } from '../protocol/problem-codes.ts';
+import { account } from './account.ts';
+import { custom } from './custom.ts';
+import type { Fact, NodeKnowledge } from './fact.ts';
+import { hardware } from './hardware.ts';
+import { nodeKnowledge, observe } from './host-reader.ts';
+import { initSystem } from './init-system.ts';
+import { machineId } from './machine-id.ts';
+import { mounts } from './mounts.ts';
+import { network } from './network.ts';
+import { os } from './os.ts';
+import { packageManager } from './package-manager.ts';
+import { uptime } from './uptime.ts';
+import { virtualization } from './virtualization.ts';
+
+export const factTable: { readonly [K in FactName]: Fact<K> } = {
+  os,
+  hardware,
+  network,
+  packageManager,
+  initSystem,
+  virtualization,
+  mounts,
+  account,
+  uptime,
+  machineId,
+  custom,
+};
+
+export interface GatherOptions {
+  /** Milliseconds for all facts together; default 5000. */
+  readonly limit?: number | undefined;
+  /** Stands in front of every path that is read. */
+  readonly root?: string | undefined;
+}
+
+export interface Gathered {
+  readonly facts: Facts;
+  readonly problems: readonly Problem[];
+}
+
+/** Reads every fact. */
+export async function gatherFacts(options: GatherOptions = {}): Promise<Gathered> {
+  const { limit = 5000, root = '' } = options;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`it was not read within ${limit} ms`)), limit);
+  });
+  late.catch(() => {});
+  const problems: Problem[] = [];
+  const node = nodeKnowledge();
+  const names = Object.keys(factTable) as FactName[];
+  const values = names.map(async (name) => {
+    try {
+      return [name, await Promise.race([read(factTable[name], node, root), late])] as const;
+    } catch (error) {
+      const message = `fact ${name}: ${(error as Error).message}`;
+      problems.push(agentProblem('agent.no-facts', message));
+      return [name, null] as const;
+    }
+  });
+  const facts = Object.fromEntries(await Promise.all(values)) as Facts;
+  clearTimeout(timer);
+  return { facts, problems };
+}
+
+async function read<K extends FactName>(
+  fact: Fact<K>,
+  node: NodeKnowledge,
+  root: string,
+): Promise<NonNullable<Facts[K]>> {
+  return fact.parse(await observe(fact, node, root));
+}

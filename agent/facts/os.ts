@@ -1,0 +1,70 @@
+/**
+ * Fact `os`: distribution and kernel.
+ * Invariant: `family` is one of few words whatever the distribution's own name; a host without os-release is `unknown`.
+ * Pure.
+ */
+
+import type { Fact, FactExample } from './fact.ts';
+
+const families: Readonly<Record<string, string>> = {
+  debian: 'debian',
+  ubuntu: 'debian',
+  raspbian: 'debian',
+  rhel: 'redhat',
+  fedora: 'redhat',
+  centos: 'redhat',
+  rocky: 'redhat',
+  almalinux: 'redhat',
+  amzn: 'redhat',
+  ol: 'redhat',
+  suse: 'suse',
+  opensuse: 'suse',
+  sles: 'suse',
+  alpine: 'alpine',
+  arch: 'arch',
+  gentoo: 'gentoo',
+  nixos: 'nixos',
+  void: 'void',
+};
+
+const [etc, lib] = ['/etc/os-release', '/usr/lib/os-release'];
+
+export const os: Fact<'os'> = {
+  files: [etc, lib],
+  parse({ files, node }) {
+    const release = parseRelease(files[etc] ?? files[lib] ?? '');
+    const distribution = release.ID ?? 'unknown';
+    const names = [distribution, ...(release.ID_LIKE ?? '').split(' ')];
+    return {
+      family: names.map((name) => families[name.split('-')[0] ?? '']).find(Boolean) ?? distribution,
+      distribution,
+      version: release.VERSION_ID ?? '',
+      codename: release.VERSION_CODENAME ?? '',
+      kernel: node.kernel,
+      architecture: node.architecture,
+    };
+  },
+};
+
+export const osExample: FactExample<'os'> = {
+  observed: { files: { '/etc/os-release': 'ID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\n' } },
+  value: {
+    family: 'debian',
+    distribution: 'debian',
+    version: '12',
+    codename: 'bookworm',
+    kernel: '6.1.0',
+    architecture: 'x64',
+  },
+};
+
+/** `NAME=value` lines with shell quoting, as os-release(5) has them. */
+function parseRelease(text: string): Readonly<Record<string, string>> {
+  const values: Record<string, string> = {};
+  for (const line of text.split('\n')) {
+    const [, name, value] = /^([A-Z][A-Z0-9_]*)=(.*)$/.exec(line.trim()) ?? [];
+    if (name === undefined || value === undefined) continue;
+    values[name] = value.replace(/^(["'])(.*)\1$/, '$2').replace(/\\(.)/g, '$1');
+  }
+  return values;
+}

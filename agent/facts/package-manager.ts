@@ -1,0 +1,29 @@
+/**
+ * Fact `packageManager`: which package manager the host has.
+ * Invariant: the first of the list wins, so that a foreign tool beside the native one does not count.
+ * Pure.
+ */
+
+import type { Fact, FactExample } from './fact.ts';
+
+const programs = [
+  ['/usr/bin/apt-get', 'apt'],
+  ['/usr/bin/dnf', 'dnf'],
+  ['/usr/bin/yum', 'yum'],
+  ['/sbin/apk', 'apk'],
+  ['/usr/bin/apk', 'apk'],
+  ['/usr/bin/pacman', 'pacman'],
+  ['/usr/bin/zypper', 'zypper'],
+] as const;
+
+export const packageManager: Fact<'packageManager'> = {
+  probes: programs.map(([path]) => path),
+  parse({ present }) {
+    return programs.find(([path]) => present.includes(path))?.[1] ?? 'none';
+  },
+};
+
+export const packageManagerExample: FactExample<'packageManager'> = {
+  observed: { present: ['/usr/bin/apt-get'] },
+  value: 'apt',
+};

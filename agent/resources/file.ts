@@ -1,0 +1,108 @@
+/**
+ * Kinds `file` and `template`: one regular file, its content, mode and owner.
+ * Invariant: after apply, check is clean; the old content stays in force until the new is whole, verified and validated.
+ * Never replaces something of another type; never touches an existing file with createOnly.
+ */
+
+import { createHash } from 'node:crypto';
+import type { Change } from '../protocol/change.ts';
+import type { Registered } from '../protocol/outcome.ts';
+import type { FileShape } from '../protocol/shapes/file.ts';
+import type { FileStat, NewContent, System, SystemReader } from '../system/system.ts';
+import { contentChange, newContentDiff, type WantedContent } from './content-change.ts';
+import { renderDeferred } from './deferred-template.ts';
+import { announcedOwnership, checkOwners, ownershipChanges } from './ownership-changes.ts';
+import { absentToPresent, checkParent, cleanPath, removal, type Unknown, wrongType } from './path-state.ts';
+import type { CheckContext, CheckResult, Resource } from './resource.ts';
+
+interface Source extends WantedContent {
+  readonly from: NewContent;
+}
+
+export const fileResource: Resource<'file'> = {
+  async check(system, wanted, context) {
+    const path = cleanPath(wanted.path);
+    const stat = await system.stat(path);
+    if (wanted.state === 'absent') return stat === undefined ? [] : [absence(path, stat)];
+    if (stat === undefined) return creation(system, path, wanted, context);
+    if (stat.type !== 'file') throw wrongType(path, stat.type, 'a regular file');
+    return wanted.createOnly === true ? [] : differences(system, { path, stat }, wanted, context);
+  },
+
+  async apply(system, wanted, changes, context) {
+    const path = cleanPath(wanted.path);
+    const announces = (action: Change['action'], property: string): boolean =>
+      changes.some((change) => change.action === action && change.property === property);
+    if (announces('remove', 'state')) await system.remove(path);
+    else if (announces('create', 'state') || announces('update', 'content')) {
+      await write(system, path, wanted, context);
+    } else {
+      const ownership = announcedOwnership(wanted, changes);
+      if (ownership !== undefined) await system.setOwnership(path, ownership);
+    }
+    return undefined;
+  },
+
+  async observe(system, wanted): Promise<Registered> {
+    const path = cleanPath(wanted.path);
+    if (wanted.state === 'absent') return { path };
+    const known = wanted.createOnly === true ? undefined : wanted.content?.sha256;
+    return { path, sha256: known ?? (await system.sha256(path)) ?? null };
+  },
+};
+
+/** A template is a file whose content was rendered, by the reconciler or here. */
+export const templateResource: Resource<'template'> = { ...fileResource };
+
+function absence(path: string, stat: FileStat): Change {
+  if (stat.type === 'directory') throw wrongType(path, stat.type, 'a file');
+  return removal(stat);
+}
+
+async function creation(
+  system: SystemReader,
+  path: string,
+  wanted: FileShape,
+  context: CheckContext,
+): Promise<CheckResult> {
+  const blocked = (await checkParent(system, path, context)) ?? (await checkOwners(system, wanted, context));
+  if (blocked !== undefined) return blocked;
+  const source = sourceOf(system, wanted, context);
+  if (source !== undefined && 'unknown' in source) return source;
+  return [{ ...absentToPresent, ...newContentDiff(source) }];
+}
+
+async function differences(
+  system: SystemReader,
+  file: { readonly path: string; readonly stat: FileStat },
+  wanted: FileShape,
+  context: CheckContext,
+): Promise<CheckResult> {
+  const source = sourceOf(system, wanted, context);
+  if (source !== undefined && 'unknown' in source) return source;
+  const content = source && (await contentChange(system, file, source));
+  const ownership = await ownershipChanges(system, file.stat, { ownership: wanted }, context);
+  if ('unknown' in ownership) return ownership;
+  return content === undefined ? ownership : [content, ...ownership];
+}
+
+async function write(system: System, path: string, wanted: FileShape, context: CheckContext): Promise<void> {
+  const source = sourceOf(system, wanted, context);
+  if (source !== undefined && 'unknown' in source) throw new TypeError(source.unknown);
+  await system.replaceFile(path, source?.from ?? { text: '' }, wanted);
+}
+
+/** Undefined when the resource says nothing about content. */
+function sourceOf(
+  system: SystemReader,
+  { content, deferred }: FileShape,
+  context: CheckContext,
+): Source | Unknown | undefined {
+  if (content !== undefined) return { content, bytes: system.held(content), from: { content } };
+  if (deferred === undefined) return undefined;
+  const rendered = renderDeferred(system, deferred, context);
+  if ('unknown' in rendered) return rendered;
+  const bytes = Buffer.from(rendered.text);
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return { content: { sha256, size: bytes.length }, bytes, from: { bytes } };
+}

@@ -1,0 +1,55 @@
+/**
+ * Kind `link`: one symbolic link.
+ * Invariant: an existing link changes its target atomically; something of another type goes only with `force`.
+ * Never looks at where the link leads.
+ */
+
+import type { LinkShape } from '../protocol/shapes/link.ts';
+import type { FileStat, SystemReader } from '../system/system.ts';
+import { absentToPresent, checkParent, cleanPath, refusal, removal, wrongType } from './path-state.ts';
+import type { CheckContext, CheckResult, Resource } from './resource.ts';
+
+export const linkResource: Resource<'link'> = {
+  async check(system, wanted, context) {
+    const path = cleanPath(wanted.path);
+    const stat = await system.stat(path);
+    if (stat !== undefined && stat.type !== 'link' && wanted.force !== true) {
+      throw wrongType(path, stat.type, 'a symbolic link');
+    }
+    if (wanted.state === 'absent') return stat === undefined ? [] : [removal(stat)];
+    return differences(system, { path, stat, target: targetOf(wanted) }, context);
+  },
+
+  async apply(system, wanted, changes) {
+    const path = cleanPath(wanted.path);
+    const stat = await system.stat(path);
+    const removes = changes.some((change) => change.action === 'remove');
+    // A directory cannot be replaced in one step; everything else can.
+    if (stat !== undefined && (removes || stat.type === 'directory')) {
+      await system.remove(path, { recursive: wanted.force === true });
+    }
+    if (!removes) await system.makeLink(path, targetOf(wanted));
+    return undefined;
+  },
+};
+
+async function differences(
+  system: SystemReader,
+  link: { readonly path: string; readonly stat: FileStat | undefined; readonly target: string },
+  context: CheckContext,
+): Promise<CheckResult> {
+  const { path, stat, target } = link;
+  if (stat === undefined) {
+    return (await checkParent(system, path, context)) ?? [{ ...absentToPresent, to: `link to ${target}` }];
+  }
+  if (stat.type !== 'link') {
+    return [{ action: 'update', property: 'state', from: stat.type, to: `link to ${target}` }];
+  }
+  const found = await system.readLink(path);
+  return found === target ? [] : [{ action: 'update', property: 'target', from: found, to: target }];
+}
+
+function targetOf(wanted: LinkShape): string {
+  if (wanted.target) return wanted.target;
+  throw refusal(`the link ${wanted.path} has no target`);
+}

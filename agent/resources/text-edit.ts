@@ -1,0 +1,144 @@
+/**
+ * What `line` and `block` share: look at a text file, edit it in memory, replace it safely.
+ * Invariant: everything outside the edit stays byte for byte; apply edits the file as it is at that moment.
+ * Never writes when the edit changes nothing.
+ */
+
+import type { Change } from '../protocol/change.ts';
+import { ProblemError } from '../protocol/problem.ts';
+import { agentProblem } from '../protocol/problem-codes.ts';
+import type { ReplaceOptions, System, SystemReader } from '../system/system.ts';
+import { announcedOwnership, checkOwners, ownershipChanges } from './ownership-changes.ts';
+import {
+  absentToPresent,
+  checkParent,
+  cleanPath,
+  pendingWriters,
+  refusal,
+  type Unknown,
+  vagueMaker,
+  wrongType,
+} from './path-state.ts';
+import type { CheckContext, CheckResult } from './resource.ts';
+import { textDiff } from './text-diff.ts';
+import { decodeText, joinLines, type Line, splitLines } from './text-lines.ts';
+
+/** The parameters both kinds have. */
+interface TextShape extends ReplaceOptions {
+  readonly path: string;
+  readonly state: 'present' | 'absent';
+  readonly create?: boolean | undefined;
+}
+
+/** The edited lines, and what was where the edit was made, for people. */
+export interface Edited {
+  readonly lines: readonly Line[];
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+}
+
+export interface TextEdit<W extends TextShape> {
+  /** Name of the change. */
+  readonly property: string;
+  /** `term` turns wanted text into the file's terms. Undefined: nothing to do. */
+  edit(lines: readonly Line[], wanted: W, term: (wanted: string) => string): Edited | undefined;
+}
+
+/** The changes an edit would make. */
+export async function checkEdit<W extends TextShape>(
+  system: SystemReader,
+  wanted: W,
+  context: CheckContext,
+  { property, edit }: TextEdit<W>,
+): Promise<CheckResult> {
+  const path = cleanPath(wanted.path);
+  const stat = await system.stat(path);
+  const writers = pendingWriters(context, path);
+  const whole = writers.find(({ kind }) => kind !== 'line' && kind !== 'block');
+  if (whole !== undefined) return { unknown: `${whole.id} would write ${path} first` };
+  if (stat === undefined)
+    return missing(system, { path, writer: writers[0]?.id }, wanted, context, { property, edit });
+  if (stat.type !== 'file') throw wrongType(path, stat.type, 'a regular file');
+  const result = await editFile(system, path, wanted, edit);
+  const ownership =
+    wanted.state === 'absent' ? [] : await ownershipChanges(system, stat, { ownership: wanted }, context);
+  if ('unknown' in ownership || result === undefined) return ownership;
+  const { from, to } = result.edited;
+  const change: Change = {
+    action: 'update',
+    property,
+    ...(from !== undefined && { from }),
+    ...(to !== undefined && { to }),
+    diff: textDiff(result.before, result.after),
+  };
+  return [change, ...ownership];
+}
+
+/** Makes the announced changes. */
+export async function applyEdit<W extends TextShape>(
+  system: System,
+  wanted: W,
+  changes: readonly Change[],
+  { property, edit }: TextEdit<W>,
+): Promise<void> {
+  const path = cleanPath(wanted.path);
+  if (changes.some((change) => change.action === 'create' || change.property === property)) {
+    const result = await editFile(system, path, wanted, edit);
+    if (result !== undefined) await system.replaceFile(path, { bytes: result.after }, optionsOf(wanted));
+    return;
+  }
+  const ownership = announcedOwnership(wanted, changes);
+  if (ownership !== undefined) await system.setOwnership(path, ownership);
+}
+
+/** A regular expression of the policy. Throws resource.failed naming it. */
+export function pattern(source: string | undefined, term: (wanted: string) => string): RegExp | undefined {
+  if (source === undefined) return undefined;
+  try {
+    return new RegExp(term(source));
+  } catch (error) {
+    throw refusal((error as Error).message);
+  }
+}
+
+/** Removing an edit leaves mode and owner alone. */
+function optionsOf(wanted: TextShape): ReplaceOptions {
+  const { validate, backup, owner, group, mode } = wanted;
+  return wanted.state === 'absent' ? { validate, backup } : { validate, backup, owner, group, mode };
+}
+
+async function editFile<W extends TextShape>(
+  system: SystemReader,
+  path: string,
+  wanted: W,
+  edit: TextEdit<W>['edit'],
+): Promise<{ readonly before: Buffer; readonly after: Buffer; readonly edited: Edited } | undefined> {
+  const before = (await system.readFile(path)) ?? Buffer.alloc(0);
+  const { text, term, encode } = decodeText(before);
+  const edited = edit(splitLines(text), wanted, term);
+  return edited && { before, after: encode(joinLines(edited.lines)), edited };
+}
+
+async function missing<W extends TextShape>(
+  system: SystemReader,
+  { path, writer }: { readonly path: string; readonly writer: string | undefined },
+  wanted: W,
+  context: CheckContext,
+  { edit }: TextEdit<W>,
+): Promise<CheckResult> {
+  if (wanted.state === 'absent') return [];
+  const maker = writer ?? vagueMaker(context);
+  if (maker !== undefined && (writer !== undefined || wanted.create !== true)) return maybeMade(path, maker);
+  if (wanted.create !== true) {
+    const hint = 'Set create to make the file, or add a file resource before this one.';
+    throw new ProblemError(agentProblem('file.unreadable', `${path} does not exist`, { hint }));
+  }
+  const blocked = (await checkParent(system, path, context)) ?? (await checkOwners(system, wanted, context));
+  if (blocked !== undefined) return blocked;
+  const lines = edit([], wanted, (text) => text)?.lines ?? [];
+  return [{ ...absentToPresent, diff: textDiff(Buffer.alloc(0), Buffer.from(joinLines(lines))) }];
+}
+
+function maybeMade(path: string, maker: string): Unknown {
+  return { unknown: `${path} is not there yet; ${maker} may make it` };
+}
