@@ -201,3 +201,26 @@ describe.skipIf(reason !== undefined)('a fleet without Node', () => {
     }
   });
 });
+
+describe.skipIf(reason !== undefined)('a fleet with a stand-in for systemd', () => {
+  it('keeps the state of units through a power cycle and notes every change', async () => {
+    const fleet = await upFleet({ count: 1, systemdStub: true, units: ['web.service'] });
+    try {
+      const host = fleet.host('host1');
+      const systemctl = async (...args: string[]): Promise<Ran> => host.exec(['systemctl', ...args]);
+      expect((await host.exec(['ls', '-d', '/run/systemd/system'])).status).toBe(0);
+      expect((await systemctl('is-active', 'web')).stdout).toBe('inactive\n');
+      expect((await systemctl('start', '--', 'nope')).stderr).toBe('Unit nope.service not found.\n');
+      expect((await systemctl('start', '--', 'web')).status).toBe(0);
+      expect((await systemctl('enable', '--', 'web')).status).toBe(0);
+      await host.stop();
+      await host.start();
+      const shown = await systemctl('show', '--property=LoadState,ActiveState,UnitFileState', '--', 'web');
+      expect(shown.stdout).toBe('LoadState=loaded\nActiveState=active\nUnitFileState=enabled\n');
+      const calls = await host.readFile('/var/lib/stub-systemd/calls');
+      expect(calls).toBe('start web.service\nenable web.service\n');
+    } finally {
+      await fleet.down();
+    }
+  });
+});

@@ -22,6 +22,8 @@ export interface FleetOptions {
   readonly names?: readonly string[];
   /** The hosts look as if systemd ran, with a stand-in for systemctl. */
   readonly systemdStub?: boolean;
+  /** Units the stand-in knows besides those with a unit file, as `nginx.service`. */
+  readonly units?: readonly string[];
   /** false: the hosts have no Node. */
   readonly node?: boolean;
   /** true: the fleet outlives this process. */
@@ -74,6 +76,7 @@ async function populate(state: FleetState, options: FleetOptions): Promise<Fleet
     clientKey: readFileSync(`${clientKeyFile}.pub`, 'utf8').trim(),
     hosts: links.map((link, index) => `${link.address} ${names[index]}`),
     systemctl: options.systemdStub === true ? stub : undefined,
+    units: options.units ?? [],
     node,
   });
   await raiseLinks(network, links);

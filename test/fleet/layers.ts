@@ -18,6 +18,8 @@ export interface LayerOptions {
   readonly hosts: readonly string[];
   /** Path of a stand-in program for systemctl; the hosts then look as if systemd ran. */
   readonly systemctl?: string | undefined;
+  /** Units the stand-in knows besides those with a unit file. */
+  readonly units: readonly string[];
   /** false: no Node on the hosts. */
   readonly node: boolean;
 }
@@ -84,6 +86,7 @@ async function layBase(base: string, options: LayerOptions): Promise<void> {
   put('etc/hosts', ['127.0.0.1 localhost', ...options.hosts, ''].join('\n'));
   put('etc/ssh/towline_sshd_config', await sshdConfig());
   for (const user of fleetUsers) layHome(base, user, options.clientKey);
+  for (const unit of options.units) layUnit(base, unit);
   if (options.systemctl !== undefined)
     put('usr/bin/systemctl', readFileSync(options.systemctl, 'utf8'), 0o755);
   if (foreignRuntime(options.node) !== '') put('usr/local/bin/node', '', 0o755);
@@ -96,6 +99,13 @@ function layHome(base: string, user: { uid: number; home: string }, clientKey: s
   mkdirSync(join(home, '.ssh'), { mode: 0o700 });
   writeFileSync(keys, `${clientKey}\n`, { mode: 0o600 });
   for (const path of [home, join(home, '.ssh'), keys]) chownSync(path, user.uid, user.uid);
+}
+
+function layUnit(base: string, unit: string): void {
+  const known = '/var/lib/stub-systemd/known';
+  copyFolders(base, '/var/lib');
+  mkdirSync(join(base, known), { recursive: true });
+  writeFileSync(join(base, known, unit), '');
 }
 
 /** Many sessions and many starts at once; everything else as Debian has it. */
