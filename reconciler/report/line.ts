@@ -75,6 +75,27 @@ export function hanging(lead: Line, text: string, options: HangingOptions): Line
   );
 }
 
+/** Items side by side behind `lead`, as many on a line as fit, the others below with the same indent. */
+export function flow(lead: Line, items: readonly Line[], options: HangingOptions): Line[] {
+  const { style, width } = options;
+  const indent = lineWidth(lead, style);
+  const separator = toned('dim', ' · ');
+  const lines: Span[][] = [];
+  let used = width;
+  for (const item of items) {
+    const size = lineWidth(item, style);
+    const current = lines.at(-1);
+    if (current !== undefined && used + 3 + size <= width) {
+      current.push(separator, ...item);
+      used += 3 + size;
+    } else {
+      lines.push([...(current === undefined ? lead : [' '.repeat(indent)]), ...item]);
+      used = indent + size;
+    }
+  }
+  return lines;
+}
+
 export interface HangingOptions {
   readonly style: Style;
   readonly width: number;

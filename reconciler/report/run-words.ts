@@ -82,16 +82,21 @@ const outcomeTones: readonly (readonly [Outcome, Tone])[] = [
   ['unchanged', 'dim'],
 ];
 
-/** Counts with their colours, zeros left out: `3 changed · 1 failed · 12 unchanged`. */
+/** Counts with their colours, zeros left out, one item each. */
+export function countItems(counts: OutcomeCounts, dry: boolean): Line[] {
+  return outcomeTones
+    .filter(([outcome]) => counts[outcome] > 0)
+    .map(([outcome, tone]) => {
+      const word = dry && outcome === 'changed' ? 'would change' : outcome;
+      return [toned(tone, `${counts[outcome]} ${word}`)];
+    });
+}
+
+/** The same on one line: `3 changed · 1 failed · 12 unchanged`. */
 export function countSpans(counts: OutcomeCounts, dry: boolean): Span[] {
-  const spans: Span[] = [];
-  for (const [outcome, tone] of outcomeTones) {
-    if (counts[outcome] === 0) continue;
-    if (spans.length > 0) spans.push(toned('dim', ' · '));
-    const word = dry && outcome === 'changed' ? 'would change' : outcome;
-    spans.push(toned(tone, `${counts[outcome]} ${word}`));
-  }
-  return spans;
+  return countItems(counts, dry).flatMap((item, index) =>
+    index === 0 ? item : [toned('dim', ' · '), ...item],
+  );
 }
 
 /** `3 changed files`, or nothing to say. */

@@ -4,11 +4,12 @@
  * Pure.
  */
 
+import type { RunSummary } from '../base/event.ts';
 import { reportLines } from './change-text.ts';
 import { counted, hostList } from './host-list.ts';
-import { type Line, lineWidth, toned } from './line.ts';
+import { flow, hanging, type Line, lineWidth, toned } from './line.ts';
 import { problemLines } from './problem-text.ts';
-import { countSpans, isDry, runTitle, whyText } from './run-words.ts';
+import { countItems, isDry, runTitle, shortRevision, whyText } from './run-words.ts';
 import type { Style } from './style.ts';
 import type { ChangeGroup, FailureGroup, RunView } from './terminal-state.ts';
 import { durationText } from './time-text.ts';
@@ -27,11 +28,11 @@ export function summaryLines(view: RunView, options: ViewOptions): Line[] {
   if (isQuiet(view)) return [quietLine(view)];
   const sections = [
     changeSections(view, options),
-    releasedLines(view),
+    releasedLines(view, options),
     failureSections(view, options),
     problemSections(view, options),
     waitingLines(view, options),
-    totals(view),
+    totals(view, options),
   ].filter((section) => section.length > 0);
   return sections.flatMap((section, index) => (index === 0 ? section : [[], ...section]));
 }
@@ -62,7 +63,7 @@ function quietLine(view: RunView): Line {
 function changeSections(view: RunView, options: ViewOptions): Line[] {
   return [...view.changes.values()].flatMap((group, index) => [
     ...(index === 0 ? [] : [[]]),
-    groupHead(view, group, options),
+    ...groupHead(view, group, options),
     ...reportLines(group.reports, {
       ...options,
       indent: 2,
@@ -72,10 +73,10 @@ function changeSections(view: RunView, options: ViewOptions): Line[] {
   ]);
 }
 
-function groupHead(view: RunView, group: ChangeGroup, options: ViewOptions): Line {
+function groupHead(view: RunView, group: ChangeGroup, options: ViewOptions): Line[] {
   const { style, width } = options;
   const tag = driftTag(group);
-  const room = Math.max(16, width - lineWidth([group.role, '  ', tag], style) - 2);
+  const room = Math.max(16, width - lineWidth([group.role, '  ', tag], style));
   const head: Line = [
     toned('strong', group.role),
     '  ',
@@ -83,25 +84,35 @@ function groupHead(view: RunView, group: ChangeGroup, options: ViewOptions): Lin
     ...(tag === '' ? [] : [toned('warn', tag)]),
   ];
   const hosts = new Set(group.hosts);
-  const pairs = (view.planned?.affected ?? []).filter(
-    ({ role, host }) => role === group.role && hosts.has(host),
-  );
-  const why = group.drift ? '' : whyText(pairs);
-  return why === '' ? head : [...head, toned('dim', `  ${why}`)];
+  const affected = view.planned?.affected ?? [];
+  const why = group.drift
+    ? ''
+    : whyText(affected.filter(({ role, host }) => role === group.role && hosts.has(host)));
+  if (why === '') return [head];
+  const line: Line = [...head, toned('dim', `  ${why}`)];
+  if (lineWidth(line, style) <= width) return [line];
+  return [head, ...hanging(['  '], why, { style, width, tone: 'dim' })];
 }
 
 function driftTag(group: ChangeGroup): string {
-  if (!group.drift) return '';
-  return group.dry ? '  drift' : '  drift corrected';
+  if (!group.drift) return group.dry ? '  would change' : '';
+  return group.dry ? '  drift found' : '  drift corrected';
 }
 
-function releasedLines(view: RunView): Line[] {
-  return view.released.map(({ host, role, resources }) => [
-    toned('removed', '− '),
-    toned('strong', role),
-    `  no longer wanted on ${host}; `,
-    toned('dim', `${counted(resources.length, 'resource')} left as they are, no longer managed`),
-  ]);
+function releasedLines(view: RunView, { style, width }: ViewOptions): Line[] {
+  const roles = new Map<string, { readonly hosts: string[]; resources: number }>();
+  for (const { host, role, resources } of view.released) {
+    const group = roles.get(role) ?? { hosts: [], resources: 0 };
+    group.hosts.push(host);
+    group.resources += resources.length;
+    roles.set(role, group);
+  }
+  return [...roles].flatMap(([role, { hosts, resources }]) => {
+    const lead: Line = [toned('removed', '− '), toned('strong', role), '  '];
+    const where = hostList(hosts, Math.max(16, width - 40), style);
+    const what = `no longer wanted on ${where}; ${counted(resources, 'resource')} stay there, unmanaged`;
+    return hanging(lead, what, { style, width });
+  });
 }
 
 function failureSections(view: RunView, options: ViewOptions): Line[] {
@@ -151,41 +162,47 @@ function waitingLines(view: RunView, options: ViewOptions): Line[] {
   return [[...head, hostList(waiting, room, options.style), toned('dim', '  not tried in this run')]];
 }
 
-function totals(view: RunView): Line[] {
+function totals(view: RunView, options: ViewOptions): Line[] {
   const { summary } = view;
   if (summary === undefined) return [];
   const dry = isDry(view.mode);
-  const { changed, unchanged, failed, unreachable, waiting } = summary.hosts;
-  const parts = [
-    { count: changed.length, tone: 'change', word: dry ? 'would change' : 'changed' },
-    { count: failed.length, tone: 'bad', word: 'failed' },
-    { count: unreachable.length, tone: 'bad', word: 'unreachable' },
-    { count: waiting.length, tone: 'warn', word: 'waiting' },
-    { count: unchanged.length, tone: 'dim', word: 'unchanged' },
-  ] as const;
-  const hosts = parts.filter(({ count }) => count > 0);
-  const spans = hosts.flatMap(({ count, tone, word }, index) => [
-    index === 0 ? '' : toned('dim', ' · '),
-    toned(tone, `${count} ${word}`),
-  ]);
-  const resources = countSpans(summary.resources, dry);
   return [
     [...outcomeSpans(view), toned('dim', `  ${durationText(summary.milliseconds)}`)],
-    ...(hosts.length === 0 ? [] : [['  hosts      ', ...spans]]),
-    ...(resources.length === 0 ? [] : [['  resources  ', ...resources]]),
+    ...flow(['  hosts      '], hostItems(summary.hosts, dry), options),
+    ...flow(['  resources  '], countItems(summary.resources, dry), options),
   ];
 }
 
+function hostItems(hosts: RunSummary['hosts'], dry: boolean): Line[] {
+  const parts = [
+    { names: hosts.changed, tone: 'change', word: dry ? 'would change' : 'changed' },
+    { names: hosts.failed, tone: 'bad', word: 'failed' },
+    { names: hosts.unreachable, tone: 'bad', word: 'unreachable' },
+    { names: hosts.waiting, tone: 'warn', word: 'waiting' },
+    { names: hosts.unchanged, tone: 'dim', word: 'unchanged' },
+  ] as const;
+  return parts.flatMap(({ names, tone, word }) =>
+    names.length === 0 ? [] : [[toned(tone, `${names.length} ${word}`)]],
+  );
+}
+
+/** The verdict comes before the commit's subject, which may be cut. */
 function outcomeSpans(view: RunView): Line {
-  const title = runTitle(view.environment, view.revision);
   const outcome = view.summary?.outcome ?? 'done';
   const good = outcome === 'done' || outcome === 'nothing-to-do';
   const words = {
-    'nothing-to-do': '',
-    done: isDry(view.mode) ? ' · nothing was touched' : '',
-    failed: ' · failed',
-    stalled: ' · stalled, the last good revision stays in force',
-    cancelled: ' · cancelled',
+    'nothing-to-do': 'nothing to do',
+    done: isDry(view.mode) ? 'dry run, nothing was touched' : 'done',
+    failed: 'failed',
+    stalled: 'stalled, the last good revision stays in force',
+    cancelled: 'cancelled',
   }[outcome];
-  return [toned(good ? 'good' : 'bad', good ? '✓ ' : '✗ '), ...title, toned(good ? 'dim' : 'bad', words)];
+  const revision = view.revision === undefined ? '' : ` ${shortRevision(view.revision.id)}`;
+  return [
+    toned(good ? 'good' : 'bad', good ? '✓ ' : '✗ '),
+    toned('strong', view.environment),
+    toned('accent', revision),
+    ' ',
+    toned(good ? 'good' : 'bad', words),
+  ];
 }

@@ -20,6 +20,10 @@ export interface LiveOptions {
   readonly frame: number;
 }
 
+/** From this width on a host's line says everything. */
+const roomy = 90;
+const widestDoing = 52;
+
 const phaseOrder: Readonly<Record<Phase, number>> = {
   failed: 0,
   unreachable: 1,
@@ -96,11 +100,12 @@ interface HostLineOptions extends LiveOptions {
 function hostLine(host: HostView, view: RunView, options: HostLineOptions): Line {
   const { style, columns } = options;
   const cell = (text: string, columns: number): string => fitCell(text, columns, style);
-  const counts = hostCounts(host, isDry(view.mode));
+  const counts = hostCounts(host, view, options.width);
   const used = 4 + columns.name + 2 + columns.role + 2;
   const countWidth = counts.reduce((sum, span) => sum + spanWidth(span, style), 0);
   const doing = doingText(host, options.now);
-  const room = Math.max(0, options.width - used - (countWidth > 0 ? countWidth + 2 : 0));
+  const left = options.width - used - (countWidth > 0 ? countWidth + 2 : 0);
+  const room = Math.max(0, Math.min(widestDoing, left));
   return [
     '  ',
     mark(host.phase, options),
@@ -156,16 +161,19 @@ function phaseTone(phase: Phase): Tone {
   return phase === 'failed' || phase === 'unreachable' ? 'bad' : 'dim';
 }
 
-function hostCounts(host: HostView, dry: boolean): Span[] {
-  return countSpans({ ...host.counts, skipped: 0 }, dry);
+/** What stayed as it was is worth saying only where there is room. */
+function hostCounts(host: HostView, view: RunView, width: number): Span[] {
+  const unchanged = width < roomy ? 0 : host.counts.unchanged;
+  return countSpans({ ...host.counts, unchanged, skipped: 0 }, isDry(view.mode));
 }
 
 function moreLine(all: readonly HostView[], shown: readonly HostView[]): Line {
   const seen = new Set(shown);
   const rest = new Map<Phase, number>();
   for (const host of all) if (!seen.has(host)) rest.set(host.phase, (rest.get(host.phase) ?? 0) + 1);
-  const words = [...rest].map(([phase, count]) => `${count} ${phaseWords[phase]}`).join(', ');
-  return [toned('dim', `  … ${all.length - shown.length} more hosts: ${words}`)];
+  const left = counted(all.length - shown.length, 'more host');
+  const words = [...rest].map(([phase, count]) => (rest.size === 1 ? '' : `${count} `) + phaseWords[phase]);
+  return [toned('dim', `  … ${left}${rest.size === 1 ? ' ' : ': '}${words.join(', ')}`)];
 }
 
 function progress(view: RunView): Span[] {

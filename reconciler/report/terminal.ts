@@ -10,6 +10,7 @@ import type { EventSink, RunEvent } from '../base/event.ts';
 import { type Line, paintLines } from './line.ts';
 import { OutputLines } from './output-lines.ts';
 import { eventLines, outputLine, plainLines, progressLine } from './plain-view.ts';
+import { runTitle } from './run-words.ts';
 import type { Style } from './style.ts';
 import { isQuiet, summaryLines } from './summary-view.ts';
 import { advance, beginRun, type RunView } from './terminal-state.ts';
@@ -51,6 +52,7 @@ export function createTerminalReporter(options: TerminalOptions): TerminalReport
 class Terminal {
   readonly #options: TerminalOptions;
   readonly #runs = new Map<string, RunView>();
+  readonly #headings = new Map<string, readonly Line[]>();
   readonly #output = new Map<string, OutputLines>();
   readonly #draw: ReturnType<typeof createLogUpdate> | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -76,7 +78,9 @@ class Terminal {
     const output = this.#outputLines(event);
     advance(view, event);
     const { verbosity, live } = this.#options;
-    const lines = live ? this.#liveExtra(event, view) : plainLines(event, view, verbosity);
+    const lines = live
+      ? this.#liveExtra(event, view)
+      : this.#held(event, view, plainLines(event, view, verbosity));
     this.#say([...output, ...lines]);
     if (event.type === 'run-finished') this.#finish(view);
   }
@@ -85,6 +89,8 @@ class Terminal {
     clearInterval(this.#timer);
     this.#timer = undefined;
     this.#runs.clear();
+    this.#headings.clear();
+    this.#output.clear();
     if (!this.#broken) this.#draw?.clear();
     this.#draw?.done();
   }
@@ -104,13 +110,27 @@ class Terminal {
     const { verbosity, style, live } = this.#options;
     this.#runs.delete(view.run);
     const lines = summaryLines(view, { style, verbosity, width: this.#width() });
-    const quiet = isQuiet(view) || (!live && view.planned === undefined);
-    this.#say(quiet ? lines : [[], ...lines, []]);
+    const title = live ? [runTitle(view.environment, view.revision), []] : [];
+    this.#say(isQuiet(view) ? lines : [...title, ...(live ? [] : [[]]), ...lines, []]);
     if (this.#runs.size === 0) this.close();
   }
 
+  /** A check that finds nothing shall be one line: its heading waits until there is something to say below it. */
+  #held(event: RunEvent, view: RunView, lines: readonly Line[]): readonly Line[] {
+    const heading = this.#headings.get(view.run) ?? [];
+    const isHeading = event.type === 'planned' || event.type === 'role-started';
+    if (isHeading && view.mode !== 'apply') {
+      this.#headings.set(view.run, [...heading, ...lines]);
+      return [];
+    }
+    const isQuietEnd = event.type === 'run-finished' && isQuiet(view);
+    if (lines.length === 0 && event.type !== 'run-finished') return lines;
+    this.#headings.delete(view.run);
+    return isQuietEnd ? lines : [...heading, ...lines];
+  }
+
   /** Above a live table only what -v asks for is said; the table shows the rest. */
-  #liveExtra(event: RunEvent, view: RunView): Line[] {
+  #liveExtra(event: RunEvent, view: RunView): readonly Line[] {
     const { verbosity } = this.#options;
     return event.type === 'host-event' && verbosity > 0 ? eventLines(event, view, verbosity) : [];
   }

@@ -7,7 +7,7 @@
 import { countOutcomes } from '../../../agent/protocol/outcome.ts';
 import type { RunEvent } from '../../base/event.ts';
 import { type Line, paintLines, type Span, spanText, toned } from '../../report/line.ts';
-import { countSpans, isDry, modeWords, triggerWords } from '../../report/run-words.ts';
+import { countSpans, isDry, modeWords, runTitle, triggerWords } from '../../report/run-words.ts';
 import type { Style } from '../../report/style.ts';
 import { summaryLines } from '../../report/summary-view.ts';
 import { advance, beginRun, type RunView } from '../../report/terminal-state.ts';
@@ -29,10 +29,8 @@ export function showView(data: ShowData, style: Style, width: number): string[] 
   if (view === undefined) return paintLines([[`Run ${data.run} left no events.`]], style, width);
   const files = view.changedFiles ?? [];
   const head: Line[] = [
-    [
-      toned('strong', `run ${data.run}`),
-      toned('dim', `  ${modeWords[view.mode]}, ${triggerWords[view.trigger]}`),
-    ],
+    runTitle(view.environment, view.revision),
+    [`  run ${data.run}`, toned('dim', `  ${modeWords[view.mode]}, ${triggerWords[view.trigger]}`)],
     [toned('dim', `  started ${momentText(data.startedAt)}, ${relativeTime(data.startedAt, data.now)}`)],
     ...(view.summary === undefined ? [[toned('warn', '  it has not ended, or was cut off')]] : []),
     ...files.map((file): Line => [toned('dim', '  changed  '), file]),
