@@ -1,0 +1,197 @@
+/**
+ * Snapshots of a settled working tree, held in memory and brought up to date by reading only what changed.
+ * Invariant: a file enters a snapshot only when two looks around its reading agree, and while git is at rest.
+ * Never writes to the tree, and never trusts a time stamp that is too fresh to tell two writes apart.
+ */
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { failure, type Problem, ProblemError, type Result, success } from '../../agent/protocol/problem.ts';
+import type { Clock } from '../base/clock.ts';
+import { sourceProblem } from '../base/problem-codes/source.ts';
+import type { SkippedEntry, SourceSnapshot } from './git-store.ts';
+import { type TreeLimits, tooManyBytes, tooManyFiles, treeLimits } from './limits.ts';
+import { checkedOutBranch, enclosingRepository, gitActivity } from './repository.ts';
+import type { SnapshotEntry } from './snapshot.ts';
+import { type Look, lookAt, type Stamp, sameStamp, stampOf, unlessGone } from './tree-look.ts';
+
+export interface WorktreeOptions {
+  readonly clock: Clock;
+  readonly limits?: TreeLimits | undefined;
+  /** Longest wait for the tree to settle or git to finish; 5 s unless set. */
+  readonly settleMilliseconds?: number | undefined;
+  /** Waits between two looks; a timer unless set. */
+  readonly pause?: ((milliseconds: number) => Promise<unknown>) | undefined;
+}
+
+export interface Worktree {
+  /** The tree now. `dirty` names what may have changed (files or folders); without it everything is looked at. */
+  snapshot(dirty?: Iterable<string>): Promise<Result<SourceSnapshot>>;
+}
+
+interface HeldFile {
+  readonly stamp: Stamp;
+  readonly content: Buffer;
+  readonly entry: SnapshotEntry;
+  /** Read so soon after its change that another write could have had the same stamp. */
+  readonly fresh: boolean;
+}
+
+interface Tree {
+  readonly root: string;
+  readonly options: WorktreeOptions;
+  readonly limits: TreeLimits;
+  files: ReadonlyMap<string, HeldFile>;
+  skipped: readonly SkippedEntry[];
+}
+
+/** Between two looks at a file that was just written. */
+const pauseMilliseconds = 2;
+/** An empty file is most often one that is about to be written. */
+const emptyPauseMilliseconds = 40;
+/** Time stamps of the kernel are up to a tick (10 ms at the slowest) behind. */
+const freshNanoseconds = 20_000_000n;
+const defaultSettleMilliseconds = 5000;
+
+/** A working tree at `root`. */
+export function openWorktree(root: string, options: WorktreeOptions): Worktree {
+  const tree: Tree = { root, options, limits: options.limits ?? treeLimits, files: new Map(), skipped: [] };
+  let last: Promise<unknown> = Promise.resolve();
+  return {
+    snapshot: (dirty) => {
+      const paths = dirty === undefined ? [''] : [...dirty];
+      const next = last.then(() => settle(tree, paths));
+      last = next;
+      return next;
+    },
+  };
+}
+
+async function settle(tree: Tree, paths: readonly string[]): Promise<Result<SourceSnapshot>> {
+  const { clock, settleMilliseconds = defaultSettleMilliseconds, pause = delay } = tree.options;
+  const deadline = clock.now() + settleMilliseconds;
+  try {
+    for (;;) {
+      const obstacle = await takeLook(tree, paths, pause);
+      if (obstacle === undefined) return success(buildSnapshot(tree));
+      if (clock.now() >= deadline) return failure(obstacle);
+      await pause(pauseMilliseconds * 4);
+    }
+  } catch (error) {
+    if (error instanceof ProblemError) return failure(error.problem);
+    throw error;
+  }
+}
+
+/** One try: gives what stands in the way, or takes what it saw into the tree. */
+async function takeLook(
+  tree: Tree,
+  paths: readonly string[],
+  pause: (milliseconds: number) => Promise<unknown>,
+): Promise<Problem | undefined> {
+  const busy = repositoryBusy(tree.root);
+  if (busy !== undefined) return busy;
+  const look = lookAt(tree.root, paths, tree.limits);
+  const whole = paths.includes('');
+  const suspects = [...look.files].filter(([path, stamp]) => {
+    const held = tree.files.get(path);
+    return !whole || held === undefined || held.fresh || !sameStamp(held.stamp, stamp);
+  });
+  const read = readSuspects(tree, suspects);
+  if (!(read instanceof Map)) return read;
+  const changed = [...read].filter(([path, file]) => tree.files.get(path)?.entry.id !== file.entry.id);
+  if (changed.length > 0) {
+    const empty = changed.some(([, file]) => file.content.length === 0);
+    await pause(empty ? emptyPauseMilliseconds : pauseMilliseconds);
+    const moved = changed.find(([path, file]) => !stillSame(tree.root, path, file));
+    if (moved !== undefined) return unsettled(moved[0]);
+    const started = repositoryBusy(tree.root);
+    if (started !== undefined) return started;
+  }
+  adopt(tree, { look, read, paths });
+  return undefined;
+}
+
+function repositoryBusy(root: string): Problem | undefined {
+  const repository = enclosingRepository(root);
+  const activity = repository && gitActivity(repository.headDirectory);
+  return activity === undefined
+    ? undefined
+    : sourceProblem('source.repository-busy', `${root} is not read now: ${activity}`);
+}
+
+/** Contents of the files, or the problem of one that changed while it was read. */
+function readSuspects(tree: Tree, suspects: readonly [string, Stamp][]): Map<string, HeldFile> | Problem {
+  const read = new Map<string, HeldFile>();
+  const now = BigInt(tree.options.clock.now()) * 1_000_000n;
+  let bytes = 0;
+  for (const [path, stamp] of suspects) {
+    const content = unlessGone(path, () => readFileSync(join(tree.root, path)));
+    if (content === undefined || !sameStamp(stampOf(tree.root, path), stamp)) return unsettled(path);
+    bytes += content.length;
+    if (bytes > tree.limits.bytes) throw new ProblemError(tooManyBytes(tree.root, tree.limits));
+    const id = createHash('sha256').update(content).digest('hex');
+    const fresh = now - stamp.ctimeNs < freshNanoseconds;
+    read.set(path, { stamp, content, fresh, entry: { path, id, executable: stamp.executable } });
+  }
+  return read;
+}
+
+function stillSame(root: string, path: string, file: HeldFile): boolean {
+  if (!sameStamp(stampOf(root, path), file.stamp)) return false;
+  if (!file.fresh) return true;
+  return unlessGone(path, () => readFileSync(join(root, path)))?.equals(file.content) === true;
+}
+
+function unsettled(path: string): Problem {
+  return sourceProblem('source.unsettled', `${path} changed while it was read`, { where: { file: path } });
+}
+
+interface Seen {
+  readonly look: Look;
+  readonly read: ReadonlyMap<string, HeldFile>;
+  readonly paths: readonly string[];
+}
+
+/** Takes a settled look into the tree: what was looked at and not found is gone. */
+function adopt(tree: Tree, { look, read, paths }: Seen): void {
+  const files = new Map(tree.files);
+  const covered = (path: string): boolean =>
+    paths.some((dirty) => dirty === '' || path === dirty || path.startsWith(`${dirty}/`));
+  for (const path of files.keys()) if (covered(path) && !look.files.has(path)) files.delete(path);
+  for (const [path, file] of read) files.set(path, file);
+  if (files.size > tree.limits.files) throw new ProblemError(tooManyFiles(tree.root, tree.limits));
+  let bytes = 0;
+  for (const file of files.values()) bytes += file.content.length;
+  if (bytes > tree.limits.bytes) throw new ProblemError(tooManyBytes(tree.root, tree.limits));
+  tree.files = files;
+  tree.skipped = [...tree.skipped.filter((entry) => !covered(entry.path)), ...look.skipped];
+}
+
+function buildSnapshot(tree: Tree): SourceSnapshot {
+  const files = tree.files;
+  const paths = [...files.keys()].sort();
+  const hash = createHash('sha256');
+  const entries = new Map<string, SnapshotEntry>();
+  for (const path of paths) {
+    const { entry } = files.get(path) as HeldFile;
+    entries.set(path, entry);
+    hash.update(`${path}\0${entry.id}${entry.executable ? 'x' : '-'}\n`);
+  }
+  const repository = enclosingRepository(tree.root);
+  const branch = repository && checkedOutBranch(repository);
+  const id = `worktree:${hash.digest('hex')}`;
+  return {
+    revision: { id, subject: '', author: '', ...(branch !== undefined && { branch }) },
+    entries,
+    skipped: tree.skipped,
+    read: async (path) => {
+      const file = files.get(path);
+      if (file !== undefined) return Buffer.from(file.content);
+      const message = `there is no file ${path} in the working tree`;
+      throw new ProblemError(sourceProblem('source.no-such-file', message, { where: { file: path } }));
+    },
+  };
+}
