@@ -147,24 +147,12 @@ function answerPrompts(start: Start): PasswordDialogue {
   return { wrong: refused.promise, stop: () => stream.off('data', listen) };
 }
 
-function wordProblem(
-  word: 'old' | 'missing' | 'corrupt' | 'late',
-  rest: string,
-  where: { readonly host: string },
-): Problem {
+function wordProblem(word: 'old' | 'missing', rest: string, where: { readonly host: string }): Problem {
   switch (word) {
     case 'old':
       return connectionProblem('runtime.too-old', `the host’s Node is ${rest}`, { where });
     case 'missing':
       return connectionProblem('runtime.missing', `no Node was found on the host (${rest})`, { where });
-    case 'corrupt':
-      return connectionProblem('line.corrupt-agent', 'the hash of the agent’s code does not match', {
-        where,
-      });
-    case 'late':
-      return connectionProblem('line.start-timeout', 'the agent’s code did not reach the host in time', {
-        where,
-      });
   }
 }
 

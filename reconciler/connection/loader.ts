@@ -8,7 +8,7 @@
 import { quote, quoteAll } from './quote.ts';
 
 /** What the far end says first; everything before it is noise. */
-export const startWords = ['ready', 'old', 'missing', 'corrupt', 'late'] as const;
+export const startWords = ['ready', 'old', 'missing'] as const;
 export type StartWord = (typeof startWords)[number];
 
 export interface LoaderTask {
@@ -28,9 +28,9 @@ function loader(task: LoaderTask): string {
   return `(function(){
 var p=process,i=p.stdin,g=[],n=0,N=${task.size};
 function say(w,f){p.stdout.write('\\n${task.marker} '+w+'\\n',f)}
-function end(w){say(w,function(){p.exit(3)})}
-if(parseInt(p.versions.node,10)<18)return end('old '+p.version);
-var t=setTimeout(function(){end('late')},${codeDeadline * 1000});
+function end(t){p.stderr.write('towline: '+t+'\\n',function(){p.exit(3)})}
+if(parseInt(p.versions.node,10)<18)return say('old '+p.version,function(){p.exit(3)});
+var t=setTimeout(function(){end('the code of the agent did not come in time')},${codeDeadline * 1000});
 function read(){
 var c;
 while(n<N&&(c=i.read())!==null){g.push(c);n+=c.length}
@@ -38,7 +38,7 @@ if(n<N)return;
 i.removeListener('readable',read);
 clearTimeout(t);
 var a=Buffer.concat(g),b=a.subarray(0,N),r=a.subarray(N);
-if(require('crypto').createHash('sha256').update(b).digest('hex')!=='${task.sha256}')return end('corrupt');
+if(require('crypto').createHash('sha256').update(b).digest('hex')!=='${task.sha256}')return end('the code of the agent arrived damaged');
 g=[];p.env.TOWLINE_AGENT_DIGEST='${task.sha256}';
 if(r.length)i.unshift(r);
 var m={exports:{}};

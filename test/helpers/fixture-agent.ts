@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { chunkSize } from '../../agent/protocol/blob.ts';
 import { decodeMessage, encodeMessage } from '../../agent/protocol/codec.ts';
-import { decodeChunk, FrameDecoder, frameTypes } from '../../agent/protocol/frame.ts';
+import { decodeChunk, encodeFrame, FrameDecoder, frameTypes } from '../../agent/protocol/frame.ts';
 import {
   type AgentMessage,
   type ConvergeMessage,
@@ -93,10 +93,17 @@ function misbehave(message: ConvergeMessage, plan: RolePlan): boolean {
     case 'frozen':
       process.kill(process.pid, 'SIGSTOP');
       return true;
-    case 'flood':
-      for (let count = 0; count < 40_000; count += 1) send({ type: 'pong', id: 0 });
-      send({ type: 'facts', id: 1, facts: { ...facts, machineId: 'x'.repeat(15_000_000) }, problems: [] });
+    case 'flood': {
+      const late = {
+        type: 'facts',
+        id: 1,
+        facts: { ...facts, machineId: 'x'.repeat(15_000_000) },
+        problems: [],
+      };
+      const frame = encodeFrame(frameTypes.message, Buffer.from(JSON.stringify(late)));
+      for (let count = 0; count < 8; count += 1) for (const part of frame) process.stdout.write(part);
       return true;
+    }
     case 'liar':
       answer({ ...message, run: 'another run' }, 'lie');
       return true;
@@ -124,7 +131,7 @@ function converge(message: ConvergeMessage): void {
   const wanted = new Map([...planContents(plan)].filter(() => plan.role !== 'lazy'));
   waiting = { message, plan, form, wanted };
   for (const [sha256, size] of wanted) {
-    if (inline.has(sha256)) continue;
+    if (inline.has(sha256) || chunks.has(sha256)) continue;
     for (let at = 0; at < size; at += chunkSize) {
       send({ type: 'need', sha256, offset: at, bytes: Math.min(chunkSize, size - at) });
     }
