@@ -46,7 +46,7 @@ function* walk(command: Command, path: readonly string[]): Generator<CommandWord
     ...options.flatMap(optionWords),
   ];
   yield { path, words: [...new Map(words.map((word) => [word.word, word])).values()] };
-  for (const child of command.commands) yield* walk(child, [...path, child.name()]);
+  for (const child of commands) yield* walk(child, [...path, child.name()]);
 }
 
 function inherited(command: Command): Option[] {

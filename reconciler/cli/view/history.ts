@@ -43,17 +43,22 @@ export function historyView(data: HistoryData, style: Style, width: number): str
 }
 
 function row(run: HistoryRun, now: number): Span[] {
-  const mode = run.mode === 'apply' ? '' : `${modeWords[run.mode]}, `;
   const revision = run.revision;
   return [
     toned('accent', run.run),
     toned('dim', relativeTime(run.startedAt, now)),
     run.environment,
-    mode + triggerWords[run.trigger],
+    whyText(run),
     outcomeSpan(run.summary),
     toned('dim', run.summary === undefined ? '' : durationText(run.summary.milliseconds)),
     revision === undefined ? '' : `${shortRevision(revision.id)} ${revision.subject}`.trim(),
   ];
+}
+
+/** Drift correction on its schedule needs one word, anything else out of the ordinary two. */
+function whyText({ mode, trigger }: HistoryRun): string {
+  if (mode === 'apply') return triggerWords[trigger];
+  return trigger === 'drift' ? modeWords[mode] : `${modeWords[mode]}, ${triggerWords[trigger]}`;
 }
 
 function outcomeSpan(summary: RunSummary | undefined): Span {

@@ -157,7 +157,7 @@ function trouble(environment: EnvironmentStatus, now: number, look: Look): Line[
   if (endedAt !== undefined)
     lines.push([toned('warn', `  ended ${relativeTime(endedAt, now)}: its branch is gone`)]);
   if (suspended !== undefined) {
-    const until = suspended.until === undefined ? '' : `, until ${relativeTime(suspended.until, now)}`;
+    const until = suspended.until === undefined ? '' : ` (ends ${relativeTime(suspended.until, now)})`;
     lines.push([toned('warn', `  suspended by ${suspended.by}: ${suspended.reason}${until}`)]);
   }
   if (stalled === undefined) return lines;
@@ -177,7 +177,7 @@ function troubledHosts(environment: EnvironmentStatus, data: StatusData, look: L
     const hosts = environment.hosts.filter((host) => host.state === state).map(({ host }) => host);
     if (hosts.length === 0) return [];
     return [
-      [toned('bad', `  ${stateWords[state].padEnd(12)}`), hostList(hosts, look.width - 14, look.style)],
+      [toned('bad', `  ${stateWords[state].padEnd(11)} `), hostList(hosts, look.width - 14, look.style)],
     ];
   });
 }
