@@ -8,13 +8,18 @@ import type { Change } from '../protocol/change.ts';
 import type { AuthorizedKeyShape } from '../protocol/shapes/account.ts';
 import { unknownOwner } from '../system/accounts.ts';
 import type { Account, FileStat, SystemReader } from '../system/system.ts';
-import { editKeys, type KeyEdit } from './key-lines.ts';
+import { editKeys, type KeyEdit, parseKeyLine } from './key-lines.ts';
 import { refusal } from './refusal.ts';
 import type { Resource } from './resource.ts';
 
 /** A key in a user's authorized_keys file, or not in it. */
 export const authorizedKeyResource: Resource<'authorizedKey'> = {
   async check(system, wanted, { pending }) {
+    if (parseKeyLine(wanted.key) === undefined) {
+      throw refusal('account.failed', `the key for ${wanted.user} is not a public key of OpenSSH`, {
+        hint: 'Give the one line of a .pub file: type, base64 text, comment.',
+      });
+    }
     const account = await findAccount(system, wanted.user);
     if (account === undefined) {
       if (wanted.state === 'absent') return [];

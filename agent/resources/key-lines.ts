@@ -46,7 +46,7 @@ export function parseKeyLine(line: string): KeyLine | undefined {
 }
 
 function parseKey(text: string, options: string): KeyLine | undefined {
-  const match = /^([a-z0-9@.-]+)\s+([A-Za-z0-9+/]{16,}={0,3})(?:\s+(.*))?$/.exec(text);
+  const match = /^([a-z0-9@.]+-[a-z0-9@.-]+)\s+([A-Za-z0-9+/=]+)(?:\s+(.*))?$/.exec(text);
   if (match === null) return undefined;
   return { options, identity: `${match[1]} ${match[2]}`, comment: match[3] ?? '' };
 }

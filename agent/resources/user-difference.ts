@@ -63,18 +63,20 @@ function groupDifference(
   primary: string,
 ): Difference | undefined {
   if (wanted.groups === undefined) return undefined;
-  const current = groups.filter(({ members }) => members.includes(wanted.user)).map(({ name }) => name);
+  const current = groups
+    .filter(({ name, members }) => name !== primary && members.includes(wanted.user))
+    .map(({ name }) => name);
   const wish = wanted.groups.filter((name) => name !== primary);
   const missing = wish.filter((name) => !current.includes(name));
-  const surplus =
-    wanted.appendGroups === true ? [] : current.filter((name) => !wish.includes(name) && name !== primary);
+  const appends = wanted.appendGroups === true;
+  const surplus = appends ? [] : current.filter((name) => !wish.includes(name));
   if (missing.length + surplus.length === 0) return undefined;
-  const target = wanted.appendGroups === true ? [...current, ...missing] : wish;
+  const target = appends ? [...current, ...missing] : wish;
   const change: Change = {
     action: 'update',
     property: 'groups',
     from: [...current].sort().join(','),
     to: [...target].sort().join(','),
   };
-  return { change, options: ['-G', target.join(',')] };
+  return { change, options: appends ? ['-a', '-G', missing.join(',')] : ['-G', wish.join(',')] };
 }
