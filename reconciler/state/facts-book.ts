@@ -10,15 +10,17 @@ import type { FactsStore } from './store.ts';
 
 export class FactsBook {
   readonly #store: FactsStore;
+  readonly #writes: boolean;
   readonly #facts = new Map<string, Facts>();
 
-  private constructor(store: FactsStore) {
+  private constructor(store: FactsStore, writes: boolean) {
     this.#store = store;
+    this.#writes = writes;
   }
 
-  /** Reads all that is known. */
-  static async open(store: FactsStore): Promise<FactsBook> {
-    const book = new FactsBook(store);
+  /** Reads all that is known. Without `writes`, what is learned is forgotten at the end. */
+  static async open(store: FactsStore, writes: boolean): Promise<FactsBook> {
+    const book = new FactsBook(store, writes);
     for (const [host, { facts }] of await store.all()) book.#facts.set(host, facts);
     return book;
   }
@@ -32,7 +34,7 @@ export class FactsBook {
     const before = this.#facts.get(host);
     this.#facts.set(host, facts);
     if (before !== undefined && lasting(before) === lasting(facts)) return false;
-    await this.#store.put(host, facts, at);
+    if (this.#writes) await this.#store.put(host, facts, at);
     return true;
   }
 }

@@ -7,6 +7,7 @@
 import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { failure, ProblemError, type Result, success } from '../../agent/protocol/problem.ts';
+import { isNetworkFileSystem } from '../base/file-system.ts';
 import { stateProblem } from '../base/problem-codes/state.ts';
 import { Database, type DatabaseMode } from './database.ts';
 import { createHistory } from './history.ts';
@@ -21,16 +22,6 @@ import { takeWriterLock, type WriterLock } from './writer-lock.ts';
 export interface StoreOptions {
   /** `read` needs no lock and works beside a writer; before the first run it gives an empty store. */
   readonly mode: DatabaseMode;
-}
-
-/** Linux's magic numbers of network file systems: nfs, smb, smb2, cifs, 9p, ceph, afs. */
-const networkFileSystems: ReadonlySet<number> = new Set([
-  0x6969, 0x517b, 0xfe534d42, 0xff534d42, 0x01021997, 0x00c36400, 0x5346414f,
-]);
-
-/** Whether a statfs type is a network file system, where locks cannot be trusted. Pure. */
-export function isNetworkFileSystem(type: number): boolean {
-  return networkFileSystems.has(type >>> 0);
 }
 
 /** Opens the store of a state directory; creates the directory for a writer. */

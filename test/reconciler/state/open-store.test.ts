@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import { ProblemError, type Result } from '../../../agent/protocol/problem.ts';
-import { isNetworkFileSystem, openMemoryStore, openStore } from '../../../reconciler/state/open-store.ts';
+import { openMemoryStore, openStore } from '../../../reconciler/state/open-store.ts';
 import type { Store } from '../../../reconciler/state/store.ts';
 import { sampleEntry, samplePlan, storeContract } from '../../contract/store.ts';
 import { temporaryDirectories } from '../../helpers/temporary-directory.ts';
@@ -149,14 +149,5 @@ describe('openStore', () => {
     const store = opened(await openStore(directory, { mode: 'write' }));
     expect(readFileSync(join(directory, 'writer.pid'), 'utf8')).toBe(`${process.pid}\n`);
     await store.close();
-  });
-});
-
-describe('isNetworkFileSystem', () => {
-  it('knows nfs and cifs from local file systems', () => {
-    expect(isNetworkFileSystem(0x6969)).toBe(true);
-    expect(isNetworkFileSystem(0xff534d42 | 0)).toBe(true);
-    expect(isNetworkFileSystem(0xef53)).toBe(false);
-    expect(isNetworkFileSystem(0x794c7630)).toBe(false);
   });
 });

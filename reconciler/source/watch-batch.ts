@@ -1,0 +1,79 @@
+/**
+ * Gathers hints into batches: a short quiet ends one, and none ends while something holds it.
+ * Invariant: every hint is in exactly one notice, or in one that asks for a full look.
+ * Never gives a list of paths after a hold or a storm: the rest of the storm may still be on its way.
+ */
+
+import { sourceProblem } from '../base/problem-codes/source.ts';
+import type { WatchNotice, WatchOptions } from './watch.ts';
+
+export interface Batch {
+  add(path: string): void;
+  /** Asks for a full look. */
+  addAll(): void;
+  close(): void;
+}
+
+const holdMilliseconds = 20;
+/** Looks at a hold before people are told of it: about five seconds. */
+const patientHolds = 250;
+/** More paths than this and a full look is both safer and as fast. */
+const manyPaths = 16;
+
+/** A batch that tells `notify` of what was added. */
+export function createBatch(options: WatchOptions, notify: (notice: WatchNotice) => void): Batch {
+  const { quietMilliseconds = 5, longestMilliseconds = 100, hold } = options;
+  let paths = new Set<string>();
+  let everything = false;
+  let holds = 0;
+  let closed = false;
+  let quiet: NodeJS.Timeout | undefined;
+  let longest: NodeJS.Timeout | undefined;
+
+  const wait = (milliseconds: number): void => {
+    clearTimeout(quiet);
+    quiet = setTimeout(flush, milliseconds);
+  };
+  const flush = (): void => {
+    clearTimeout(quiet);
+    clearTimeout(longest);
+    longest = undefined;
+    const reason = hold?.();
+    if (reason !== undefined) {
+      holds += 1;
+      everything = true;
+      if (holds === patientHolds) tell(reason);
+      wait(holdMilliseconds);
+      return;
+    }
+    const batch = everything || paths.size > manyPaths ? 'all' : paths;
+    paths = new Set();
+    everything = false;
+    holds = 0;
+    notify({ type: 'dirty', paths: batch });
+  };
+  const tell = (reason: string): void => {
+    const message = `changes below ${options.roots.join(', ')} wait: ${reason}`;
+    notify({ type: 'problem', problem: sourceProblem('source.repository-busy', message) });
+  };
+  const hint = (): void => {
+    if (closed || holds > 0) return;
+    wait(quietMilliseconds);
+    longest ??= setTimeout(flush, longestMilliseconds);
+  };
+  return {
+    add: (path) => {
+      paths.add(path);
+      hint();
+    },
+    addAll: () => {
+      everything = true;
+      hint();
+    },
+    close: () => {
+      closed = true;
+      clearTimeout(quiet);
+      clearTimeout(longest);
+    },
+  };
+}
