@@ -116,6 +116,13 @@ describe.skipIf(skipOld)('the launcher on an old Node', () => {
     expect(ran.stderr).toContain(`npm install ${runtime}@24`);
   });
 
+  it('is kept from tests and builds by a guard that names the fix', async () => {
+    const ran = await run(old, [join(root, 'scripts/require-node.mjs')]);
+    expect(ran.status).toBe(1);
+    expect(ran.stderr).toMatch(/needs Node 24 or newer; this is Node/);
+    expect(ran.stderr).toContain('npm ci');
+  });
+
   it('goes on with the bundled Node, arguments and exit status included', async () => {
     await withRuntime(async () => {
       const ran = await launch(old, 'fail', '--x');

@@ -11,6 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fleetAvailable } from '../fleet/available.ts';
 import { type Fleet, upFleet } from '../fleet/fleet.ts';
 import type { FleetHost } from '../fleet/host.ts';
+import { alive, processesInNetworks } from '../fleet/process.ts';
 import { type Ran, run } from '../fleet/run.ts';
 import { limitedUser, rootUser } from '../fleet/users.ts';
 
@@ -222,5 +223,48 @@ describe.skipIf(reason !== undefined)('a fleet with a stand-in for systemd', () 
     } finally {
       await fleet.down();
     }
+  });
+});
+
+describe.skipIf(reason !== undefined)('fleets of other processes', () => {
+  const program = join(import.meta.dirname, '../fleet/main.ts');
+
+  it('stay up after the command that started them, until taken down by their id', async () => {
+    const up = await run(process.execPath, [program, 'up', '1']);
+    const id = up.stdout.match(/^fleet (\w+): 1 hosts/)?.[1] ?? '';
+    expect(id).not.toBe('');
+    expect((await run(process.execPath, [program, 'list'])).stdout).toContain(id);
+    const login = up.stdout.match(/(ssh .*)$/m)?.[1]?.split(' ') ?? [];
+    const ran = await run(login[0] ?? '', [...login.slice(1), 'hostname']);
+    expect(ran.stdout).toBe('host1\n');
+    expect((await run(process.execPath, [program, 'down', id])).stdout).toBe(`taken down: ${id}\n`);
+    expect((await run(process.execPath, [program, 'list'])).stdout).not.toContain(id);
+  });
+
+  it('are swept by the next fleet when their process died', async () => {
+    const source = `
+      import { upFleet } from ${JSON.stringify(join(import.meta.dirname, '../fleet/fleet.ts'))};
+      const fleet = await upFleet({ count: 1 });
+      await fleet.hosts[0].stop();
+      await fleet.hosts[0].start();
+      process.stdout.write(fleet.folder);
+      process.kill(process.pid, 'SIGKILL');
+    `;
+    const died = await run(process.execPath, ['--input-type=module', '-e', source]);
+    expect(died.status).toBe(-1);
+    expect(readdirSync(died.stdout)).toContain('state.json');
+    const { links } = JSON.parse(readFileSync(join(died.stdout, 'state.json'), 'utf8'));
+    const orphans = processesInNetworks([links[0].namespace]);
+    expect(orphans.length).toBeGreaterThan(1);
+    const next = await upFleet({ count: 1 });
+    await next.down();
+    expect(() => readdirSync(died.stdout)).toThrow('ENOENT');
+    expect(orphans.filter(alive)).toEqual([]);
+  });
+
+  it('refuse a command they do not know', async () => {
+    const ran = await run(process.execPath, [program, 'up', 'many']);
+    expect(ran).toMatchObject({ status: 1, stdout: '' });
+    expect(ran.stderr).toContain('usage:');
   });
 });

@@ -4,7 +4,7 @@
  * Never finds processes by name in order to end them.
  */
 
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 export interface ProcessId {
@@ -50,12 +50,23 @@ export async function endCarriers(carriers: readonly ProcessId[]): Promise<void>
 
 /** Every process in the pid namespace of `first`. */
 export function processesBeside(first: ProcessId): HostProcess[] {
-  const namespace = namespaceOf(first.pid);
+  const namespace = namespaceOf(first.pid, 'pid');
   const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   return pids.flatMap((name) => {
     const pid = Number(name);
-    return namespaceOf(pid) === namespace && namespace !== undefined ? describe(pid) : [];
+    return namespaceOf(pid, 'pid') === namespace && namespace !== undefined ? describe(pid) : [];
   });
+}
+
+/** Every process in one of the named network namespaces: what a fleet whose owner died early did not write down. */
+export function processesInNetworks(names: readonly string[]): ProcessId[] {
+  const wanted = new Set(
+    names.map((name) => statSync(`/run/netns/${name}`, { throwIfNoEntry: false })?.ino).map(String),
+  );
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  return pids
+    .filter((pid) => wanted.has(namespaceOf(Number(pid), 'net')?.match(/\d+/)?.[0] ?? ''))
+    .flatMap((pid) => identify(Number(pid)) ?? []);
 }
 
 function describe(pid: number): HostProcess[] {
@@ -67,9 +78,9 @@ function describe(pid: number): HostProcess[] {
   }
 }
 
-function namespaceOf(pid: number): string | undefined {
+function namespaceOf(pid: number, kind: 'pid' | 'net'): string | undefined {
   try {
-    return readlinkSync(`/proc/${pid}/ns/pid`);
+    return readlinkSync(`/proc/${pid}/ns/${kind}`);
   } catch {
     return undefined;
   }

@@ -8,7 +8,7 @@ import { existsSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Link, type Network, razeNetwork } from './network.ts';
-import { alive, endCarriers, type ProcessId } from './process.ts';
+import { alive, end, endCarriers, type ProcessId, processesInNetworks } from './process.ts';
 import { run } from './run.ts';
 
 export interface FleetState {
@@ -53,6 +53,8 @@ export async function sweepAbandoned(): Promise<void> {
 /** Ends the hosts and removes network, mount and folder. Running it twice is harmless. */
 export async function dismantle(state: FleetState): Promise<void> {
   await Promise.all(state.carriers.map(endCarriers));
+  const names = state.links.map((link) => link.namespace);
+  for (const id of processesInNetworks(names)) await end(id);
   await razeNetwork(state.network, state.links);
   if (!existsSync(state.folder)) return;
   const unmounted = await run('umount', [state.folder]);
