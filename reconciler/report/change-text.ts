@@ -8,7 +8,7 @@ import type { Change } from '../../agent/protocol/change.ts';
 import type { ResourceReport } from '../../agent/protocol/outcome.ts';
 import { displayWidth } from './display-width.ts';
 import { escapeLines } from './escape.ts';
-import { hanging, type Line, lineWidth, type Span, spanText, toned } from './line.ts';
+import { hanging, type Line, lineWidth, type Span, toned } from './line.ts';
 import type { Style, Tone } from './style.ts';
 
 export interface ChangeTextOptions {
@@ -139,9 +139,4 @@ function diffSpan(line: string): Span {
   if (line.startsWith('+')) return toned('added', line);
   if (line.startsWith('-')) return toned('removed', line);
   return line;
-}
-
-/** The text of a line, for those who measure or search it. */
-export function lineText(line: Line): string {
-  return line.map(spanText).join('');
 }

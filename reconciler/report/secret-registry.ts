@@ -34,11 +34,6 @@ export class SecretRegistry {
     return true;
   }
 
-  /** Characters of the longest form of any secret. */
-  get longest(): number {
-    return this.#longest;
-  }
-
   /** The text with every secret replaced by the mask. */
   redact(text: string): string {
     let clean = '';

@@ -4,7 +4,7 @@
  * Pure.
  */
 
-import type { RunSummary } from '../base/event.ts';
+import type { Affected, RunSummary } from '../base/event.ts';
 import { reportLines } from './change-text.ts';
 import { counted, hostList } from './host-list.ts';
 import { flow, hanging, type Line, lineWidth, toned } from './line.ts';
@@ -22,6 +22,7 @@ export interface ViewOptions {
 }
 
 const quietDiffLines = 16;
+const quietGroups = 30;
 
 /** The whole summary. Needs the run's own summary, so it comes after run-finished. */
 export function summaryLines(view: RunView, options: ViewOptions): Line[] {
@@ -61,9 +62,12 @@ function quietLine(view: RunView): Line {
 }
 
 function changeSections(view: RunView, options: ViewOptions): Line[] {
-  return [...view.changes.values()].flatMap((group, index) => [
+  const reasons = reasonIndex(view);
+  const groups = [...view.changes.values()];
+  const shown = options.verbosity > 0 ? groups : largest(groups);
+  const lines = shown.flatMap((group, index) => [
     ...(index === 0 ? [] : [[]]),
-    ...groupHead(view, group, options),
+    ...groupHead(group, reasons, options),
     ...reportLines(group.reports, {
       ...options,
       indent: 2,
@@ -71,9 +75,28 @@ function changeSections(view: RunView, options: ViewOptions): Line[] {
       diffLines: options.verbosity > 0 ? undefined : quietDiffLines,
     }),
   ]);
+  return [...lines, ...moreGroups(groups.length - shown.length, view)];
 }
 
-function groupHead(view: RunView, group: ChangeGroup, options: ViewOptions): Line[] {
+/** In the order of the run; where they are too many, those that stand for the most hosts. */
+function largest<T extends { readonly hosts: readonly string[] }>(groups: readonly T[]): readonly T[] {
+  if (groups.length <= quietGroups) return groups;
+  return [...groups].sort((a, b) => b.hosts.length - a.hosts.length).slice(0, quietGroups);
+}
+
+function moreGroups(hidden: number, view: RunView): Line[] {
+  if (hidden <= 0) return [];
+  return [[], [toned('dim', `… ${hidden} more like these; towline show ${view.run} -v has all`)]];
+}
+
+type Reasons = ReadonlyMap<string, Affected>;
+
+function reasonIndex(view: RunView): Reasons {
+  const affected = view.planned?.affected ?? [];
+  return new Map(affected.map((pair) => [`${pair.role}\n${pair.host}`, pair]));
+}
+
+function groupHead(group: ChangeGroup, reasons: Reasons, options: ViewOptions): Line[] {
   const { style, width } = options;
   const tag = driftTag(group);
   const room = Math.max(16, width - lineWidth([group.role, '  ', tag], style));
@@ -83,11 +106,9 @@ function groupHead(view: RunView, group: ChangeGroup, options: ViewOptions): Lin
     hostList(group.hosts, room, style),
     ...(tag === '' ? [] : [toned('warn', tag)]),
   ];
-  const hosts = new Set(group.hosts);
-  const affected = view.planned?.affected ?? [];
   const why = group.drift
     ? ''
-    : whyText(affected.filter(({ role, host }) => role === group.role && hosts.has(host)));
+    : whyText(group.hosts.flatMap((host) => reasons.get(`${group.role}\n${host}`) ?? []));
   if (why === '') return [head];
   const line: Line = [...head, toned('dim', `  ${why}`)];
   if (lineWidth(line, style) <= width) return [line];
@@ -117,7 +138,12 @@ function releasedLines(view: RunView, { style, width }: ViewOptions): Line[] {
 
 function failureSections(view: RunView, options: ViewOptions): Line[] {
   const groups = [...view.failures.values()].sort((a, b) => Number(a.unreachable) - Number(b.unreachable));
-  return groups.flatMap((group, index) => [...(index === 0 ? [] : [[]]), ...failureLines(group, options)]);
+  const shown = options.verbosity > 0 ? groups : largest(groups);
+  const lines = shown.flatMap((group, index) => [
+    ...(index === 0 ? [] : [[]]),
+    ...failureLines(group, options),
+  ]);
+  return [...lines, ...moreGroups(groups.length - shown.length, view)];
 }
 
 function failureLines(group: FailureGroup, options: ViewOptions): Line[] {

@@ -52,6 +52,8 @@ export function createTerminalReporter(options: TerminalOptions): TerminalReport
 class Terminal {
   readonly #options: TerminalOptions;
   readonly #runs = new Map<string, RunView>();
+  /** Lines for above the live table, written with the next frame. */
+  #above: Line[] = [];
   readonly #headings = new Map<string, readonly Line[]>();
   readonly #output = new Map<string, OutputLines>();
   readonly #draw: ReturnType<typeof createLogUpdate> | undefined;
@@ -81,7 +83,8 @@ class Terminal {
     const lines = live
       ? this.#liveExtra(event, view)
       : this.#held(event, view, plainLines(event, view, verbosity));
-    this.#say([...output, ...lines]);
+    if (live) this.#above.push(...output, ...lines);
+    else this.#say([...output, ...lines]);
     if (event.type === 'run-finished') this.#finish(view);
   }
 
@@ -90,6 +93,7 @@ class Terminal {
     this.#timer = undefined;
     this.#runs.clear();
     this.#headings.clear();
+    this.#above = [];
     this.#output.clear();
     if (!this.#broken) this.#draw?.clear();
     this.#draw?.done();
@@ -102,14 +106,22 @@ class Terminal {
 
   #tick(): void {
     this.#frame += 1;
-    if (this.#options.live) this.#redraw();
+    if (this.#options.live) this.#nextFrame();
     else this.#say([...this.#runs.values()].map((view) => progressLine(view, this.#options.clock.now())));
+  }
+
+  #nextFrame(): void {
+    if (this.#above.length === 0) return this.#redraw();
+    const lines = this.#above;
+    this.#above = [];
+    this.#say(lines);
   }
 
   #finish(view: RunView): void {
     const { verbosity, style, live } = this.#options;
     this.#runs.delete(view.run);
     const lines = summaryLines(view, { style, verbosity, width: this.#width() });
+    if (live) this.#nextFrame();
     const title = live ? [runTitle(view.environment, view.revision), []] : [];
     this.#say(isQuiet(view) ? lines : [...title, ...(live ? [] : [[]]), ...lines, []]);
     if (this.#runs.size === 0) this.close();

@@ -103,3 +103,84 @@ describe('createTerminalReporter', () => {
     );
   });
 });
+
+describe('the summary of a large fleet', () => {
+  const hosts = Array.from({ length: 50 }, (_, index) => `h${index}`);
+  const changed = (host: string): BareEvent => ({
+    type: 'host-finished',
+    host,
+    role: 'web',
+    mode: 'apply',
+    drift: false,
+    result: {
+      key: 'k',
+      digest: 'd',
+      run: 'r1',
+      mode: 'apply',
+      complete: true,
+      ok: true,
+      outcomes: { unchanged: 0, changed: 1, failed: 0, skipped: 0, unknown: 0 },
+      reports: [
+        {
+          resource: 'file:/x',
+          outcome: 'changed',
+          changes: [{ action: 'update', property: 'id', to: host }],
+          milliseconds: 1,
+        },
+      ],
+      milliseconds: 1,
+    },
+  });
+  const end: BareEvent = {
+    type: 'run-finished',
+    summary: {
+      outcome: 'done',
+      resources: { unchanged: 0, changed: 50, failed: 0, skipped: 0, unknown: 0 },
+      hosts: { changed: hosts, unchanged: [], failed: [], unreachable: [], waiting: [] },
+      milliseconds: 5,
+    },
+  };
+  const events = [
+    { type: 'run-started', trigger: 'commit', mode: 'apply' } as BareEvent,
+    ...hosts.map(changed),
+    end,
+  ].map(stamped);
+
+  it('stops after thirty different changes and says where the others are', () => {
+    const text = shown(events, { columns: 80 });
+    expect(text.match(/~ file:/g)).toHaveLength(30);
+    expect(text).toContain('… 20 more like these; towline show r1 -v has all');
+  });
+
+  it('shows all of them under -v', () => {
+    expect(shown(events, { columns: 80, verbosity: 1 }).match(/~ file:/g)).toHaveLength(50);
+  });
+});
+
+describe('problems that end a run', () => {
+  it('are told once, however often the run tells them', () => {
+    const problem = {
+      code: 'source.fetch-failed',
+      disposition: 'retry',
+      message: 'no route',
+      hint: 'h',
+    } as const;
+    const events: BareEvent[] = [
+      { type: 'run-started', trigger: 'commit', mode: 'apply' },
+      { type: 'host-failed', host: 'a', role: 'web', problem },
+      { type: 'host-failed', host: 'a', role: 'web', problem },
+      {
+        type: 'run-finished',
+        summary: {
+          outcome: 'failed',
+          resources: { unchanged: 0, changed: 0, failed: 0, skipped: 0, unknown: 0 },
+          hosts: { changed: [], unchanged: [], failed: ['a'], unreachable: [], waiting: [] },
+          milliseconds: 5,
+          problem,
+        },
+      },
+    ];
+    const text = shown(events.map(stamped), { columns: 80 });
+    expect(text.match(/✗ source\.fetch-failed/g)).toHaveLength(1);
+  });
+});
