@@ -22,16 +22,16 @@ export const packageResource: Resource<'package'> = {
     return true;
   },
 
-  check: (system, wanted, context) => managerOf(system).check(system, wanted, context),
+  check: async (system, wanted, context) => managerOf(system).check(system, wanted, context),
 
   async apply(system, wanted, changes) {
     await managerOf(system).applyTogether(system, [{ wanted, changes }]);
     return undefined;
   },
 
-  applyTogether: (system, items) => managerOf(system).applyTogether(system, items),
+  applyTogether: async (system, items) => managerOf(system).applyTogether(system, items),
 
-  observe: (system, wanted) => managerOf(system).observe(system, wanted),
+  observe: async (system, wanted) => managerOf(system).observe(system, wanted),
 };
 
 function managerOf(system: SystemReader): PackageManager {

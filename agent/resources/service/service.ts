@@ -17,16 +17,16 @@ const managers: Readonly<Record<string, ServiceManager>> = {
 
 /** One unit: its state now, and what becomes of it at boot. */
 export const serviceResource: Resource<'service'> = {
-  check: (system, wanted, context) => managerOf(system, wanted.unit).check(system, wanted, context),
+  check: async (system, wanted, context) => managerOf(system, wanted.unit).check(system, wanted, context),
 
   async apply(system, wanted, changes) {
     await managerOf(system, wanted.unit).apply(system, wanted, changes);
     return undefined;
   },
 
-  verify: (system, wanted, context) => managerOf(system, wanted.unit).verify(system, wanted, context),
+  verify: async (system, wanted, context) => managerOf(system, wanted.unit).verify(system, wanted, context),
 
-  observe: (system, wanted) => managerOf(system, wanted.unit).observe(system, wanted),
+  observe: async (system, wanted) => managerOf(system, wanted.unit).observe(system, wanted),
 };
 
 function managerOf(system: SystemReader, unit: string): ServiceManager {
