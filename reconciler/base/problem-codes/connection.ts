@@ -61,7 +61,6 @@ export const connectionProblems = {
     'The host accepted the command but the agent did not start in time; is it overloaded?',
   ),
   'line.start-failed': stalled('The command that starts the agent ended at once; its last lines are shown.'),
-  'line.corrupt-agent': retry('The agent’s code arrived damaged; it is sent again on the next connection.'),
   'line.lost': retry('The line broke; the agent keeps a journal, and the next session learns what was done.'),
   'line.silent': retry('Nothing was heard for three heartbeats; the host or the network between is down.'),
   'line.closed': retry('The line was closed from here; open it again.'),
