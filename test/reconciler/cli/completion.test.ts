@@ -50,13 +50,11 @@ describe('completionScript', () => {
     );
   });
 
-  it.skipIf(spawnSync('zsh', ['--version']).error !== undefined)('is a script that zsh reads', () => {
-    const run = spawnSync('zsh', ['-n'], { input: completionScript(program(), 'zsh'), encoding: 'utf8' });
-    expect(run.stderr).toBe('');
-  });
-
-  it.skipIf(spawnSync('fish', ['--version']).error !== undefined)('is a script that fish reads', () => {
-    const run = spawnSync('fish', ['-n'], { input: completionScript(program(), 'fish'), encoding: 'utf8' });
-    expect(run.stderr).toBe('');
-  });
+  for (const shell of ['zsh', 'fish'] satisfies Shell[]) {
+    const isMissing = spawnSync(shell, ['--version']).error !== undefined;
+    it.skipIf(isMissing)(`is a script that ${shell} reads`, () => {
+      const run = spawnSync(shell, ['-n'], { input: completionScript(program(), shell), encoding: 'utf8' });
+      expect(run.stderr).toBe('');
+    });
+  }
 });
