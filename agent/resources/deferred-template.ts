@@ -12,7 +12,7 @@ import type { SystemReader } from '../system/system.ts';
 import type { Unknown } from './path-state.ts';
 import type { CheckContext } from './resource.ts';
 
-const milliseconds = 5000;
+const milliseconds = 2000;
 
 type Deferred = NonNullable<FileShape['deferred']>;
 

@@ -46,7 +46,7 @@ export function ownBase(): EnvironmentBase {
 }
 
 /** Runs argv to its end. Throws command.not-found when it cannot start, agent.cancelled when aborted before. */
-export function runProgram(argv: readonly string[], options: ProgramOptions): Promise<RunResult> {
+export function runProgram(argv: readonly string[], options: ProgramOptions = {}): Promise<RunResult> {
   if (options.signal?.aborted) {
     const message = `${argv[0]} was not started: the run is cancelled`;
     return Promise.reject(new ProblemError(agentProblem('agent.cancelled', message)));

@@ -27,27 +27,33 @@ const verbs: Readonly<Record<Query['program'], readonly string[]>> = {
 
 /** Options after the verb. */
 const options: Readonly<Record<Query['program'], RegExp>> = {
-  'dpkg-query': /^(-f=[^\0]*|--showformat=[^\0]*|--)$/,
-  'apt-cache': /^--$/,
-  systemctl: /^(-p|--property=[A-Za-z,]+|--value|--no-pager|--no-legend|--plain|--all|--type=[a-z,]+|--)$/,
-  getent: /^--$/,
-  id: /^(-u|-g|-G|-n|-un|-gn|-Gn|--)$/,
+  'dpkg-query': /^(-f=[^\0]*|--showformat=[^\0]*)$/,
+  'apt-cache': /^$/,
+  systemctl: /^(-p|--property=[A-Za-z,]+|--value|--no-pager|--no-legend|--plain|--all|--type=[a-z,]+)$/,
+  getent: /^$/,
+  id: /^(-u|-g|-G|-n|-un|-gn|-Gn)$/,
 };
 
 /** Throws agent.internal when a query is not one of those a check may ask. */
 export function verifyQuery(query: Query): void {
   const { program, args } = query;
   const known = verbs[program];
-  const rest = known?.length === 0 ? args : args.slice(1);
   const asks = known !== undefined && (known.length === 0 || known.includes(args[0] ?? ''));
-  if (asks && rest.every((arg) => allowed(program, arg))) return;
+  if (
+    asks &&
+    optionsOf(known.length === 0 ? args : args.slice(1)).every((arg) => options[program].test(arg))
+  ) {
+    return;
+  }
   throw new ProblemError(
     agentProblem('agent.internal', `a check may not run ${program} ${args.join(' ').slice(0, 200)}`),
   );
 }
 
-function allowed(program: Query['program'], arg: string): boolean {
-  return !arg.includes('\0') && (!arg.startsWith('-') || options[program].test(arg));
+/** What a program would read as an option: all that begins with a dash, up to `--`. */
+function optionsOf(args: readonly string[]): readonly string[] {
+  const end = args.indexOf('--');
+  return args.slice(0, end === -1 ? undefined : end).filter((arg) => arg.startsWith('-'));
 }
 
 /** All packages dpkg knows (or those named): name, architecture, status, version; tabs between, a package a line. */
