@@ -12,7 +12,9 @@ const all = [...product, ...sourceFiles('bin', 'scripts', 'test')].filter(
   (file) => !file.path.startsWith('test/cases/') && !file.path.startsWith('test/types/'),
 );
 /** Tests say what they hold in their titles; everything else says it in a header. */
-const headed = [...product, ...sourceFiles('bin', 'scripts', 'test/fleet', 'test/helpers')];
+const headed = [...product, ...sourceFiles('bin', 'scripts', 'test/fleet', 'test/helpers')].filter(
+  (file) => !file.path.endsWith('.test.ts'),
+);
 
 /** The prose of the header: without a drawing, which is set apart by indentation or an empty line. */
 function headerOf(text: string): string[] {
