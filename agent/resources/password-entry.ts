@@ -20,14 +20,10 @@ export function concernsPassword({ passwordHash, locked }: UserShape): boolean {
 export async function readPasswordField(system: SystemReader, user: string): Promise<string | undefined> {
   const text = await system.readFile(shadow).catch((error: unknown) => {
     if (!(error instanceof ProblemError)) throw error;
-    throw refusal(
-      'account.failed',
-      `the password of ${user} cannot be compared: ${shadow} is for root only`,
-      {
-        hint: 'Connect as root, or use become, where passwords are managed.',
-        cause: error.problem,
-      },
-    );
+    throw refusal('account.failed', `the password of ${user} cannot be compared: ${shadow} cannot be read`, {
+      hint: 'Connect as root, or use become, where passwords are managed.',
+      cause: error.problem,
+    });
   });
   const line = text
     ?.toString('utf8')

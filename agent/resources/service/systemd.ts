@@ -28,7 +28,7 @@ export const systemdManager: ServiceManager = {
   async apply(system, wanted, changes) {
     for (const args of verbs(wanted, changes)) await systemctl(system, wanted.unit, args);
     const starts = ['running', 'restarted', 'reloaded'].includes(wanted.state ?? '');
-    if (starts && changes.some(isAct)) await awaitActive(system, wanted.unit);
+    if (starts && changes.some(isAct)) await awaitActive(system, wanted);
   },
 
   async verify(system, wanted, context) {
@@ -100,9 +100,9 @@ async function systemctl(system: System, unit: string, verb: string): Promise<vo
 }
 
 /** Looks until the unit is active; a start that systemd called done may still fail a moment later. */
-async function awaitActive(system: System, unit: string): Promise<void> {
+async function awaitActive(system: System, { unit, state }: ServiceShape): Promise<void> {
   let seen: UnitState | undefined;
-  for (const milliseconds of looks) {
+  for (const milliseconds of state === 'reloaded' ? [0, ...looks] : looks) {
     await pause(milliseconds);
     seen = await readUnit(system, unit);
     if (isRunning(seen) || hasDone(seen)) return;

@@ -208,6 +208,17 @@ describe.skipIf(unavailable !== undefined)('accounts on a root of their own', ()
       ]);
     });
 
+    it('says that it cannot compare a password where the shadow file cannot be read', async () => {
+      root.run('sh', '-c', 'mv /etc/shadow /etc/shadow.away && mkdir /etc/shadow');
+      const problem = await problemFrom(
+        userResource.check(system, user('ada', { passwordHash: hash }), applying),
+      );
+      root.run('sh', '-c', 'rmdir /etc/shadow && mv /etc/shadow.away /etc/shadow');
+      expect(problem).toMatchObject({ code: 'account.failed', cause: { code: 'file.wrong-type' } });
+      expect(problem.message).toContain('/etc/shadow');
+      expect(JSON.stringify(problem)).not.toContain('salt');
+    });
+
     it('is removed with its home when asked', async () => {
       const gone = { user: 'hop', state: 'absent' as const, removeHome: true };
       expect(await asAgent(system, userResource, gone)).toMatchObject({ acts: ['remove user'], left: [] });
