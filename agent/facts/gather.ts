@@ -35,9 +35,12 @@ export const factTable: { readonly [K in FactName]: Fact<K> } = {
   custom,
 };
 
+/** Milliseconds for all facts together. */
+const limit = 5000;
+
 export interface GatherOptions {
-  /** Milliseconds for all facts together; default 5000. */
-  readonly limit?: number | undefined;
+  /** Ends the wait for facts that are not read yet; default after 5 seconds. */
+  readonly signal?: AbortSignal | undefined;
   /** Stands in front of every path that is read. */
   readonly root?: string | undefined;
 }
@@ -49,10 +52,11 @@ export interface Gathered {
 
 /** Reads every fact. */
 export async function gatherFacts(options: GatherOptions = {}): Promise<Gathered> {
-  const { limit = 5000, root = '' } = options;
-  let timer: NodeJS.Timeout | undefined;
+  const { signal = AbortSignal.timeout(limit), root = '' } = options;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it was not read within ${limit} ms`)), limit);
+    const end = (): void => reject(new Error('it was not read in time'));
+    if (signal.aborted) end();
+    else signal.addEventListener('abort', end, { once: true });
   });
   late.catch(() => {});
   const problems: Problem[] = [];
@@ -60,7 +64,7 @@ export async function gatherFacts(options: GatherOptions = {}): Promise<Gathered
   const names = Object.keys(factTable) as FactName[];
   const values = names.map(async (name) => {
     try {
-      return [name, await Promise.race([read(factTable[name], node, root), late])] as const;
+      return [name, await Promise.race([late, read(factTable[name], node, root)])] as const;
     } catch (error) {
       const message = `fact ${name}: ${(error as Error).message}`;
       problems.push(agentProblem('agent.no-facts', message));
@@ -68,7 +72,6 @@ export async function gatherFacts(options: GatherOptions = {}): Promise<Gathered
     }
   });
   const facts = Object.fromEntries(await Promise.all(values)) as Facts;
-  clearTimeout(timer);
   return { facts, problems };
 }
 

@@ -23,10 +23,7 @@ export function parseMounts(text: string): Mount[] {
   });
 }
 
+/** The kernel escapes white space, backslash and hash; all else stands as it is. */
 function unescaped(text: string): string {
-  if (!text.includes('\\')) return text;
-  const bytes = text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
-  return /[\x80-\xff]/.test(bytes) && !/[^\0-\xff]/.test(bytes)
-    ? Buffer.from(bytes, 'latin1').toString()
-    : bytes;
+  return text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 }
