@@ -12,6 +12,7 @@ import { connectionProblem } from '../base/problem-codes/connection.ts';
 import { AgentLine } from './agent-line.ts';
 import type { StartedAgent } from './bootstrap.ts';
 import { ContentServer } from './content-server.ts';
+import { Gate } from './gate.ts';
 import { type Answer, PendingCalls } from './pending-calls.ts';
 import { type HeldPlan, inlineContents, planOnWire } from './plan-transport.ts';
 import type { ConvergeCall, ExecCall, HostSession } from './session.ts';
@@ -76,6 +77,8 @@ export class AgentSession implements HostSession {
   readonly #calls = new PendingCalls();
   readonly #contents: ContentServer;
   readonly #held: Map<string, HeldPlan>;
+  /** The agent works on one thing at a time: waiting here, a call's deadline has not begun. */
+  readonly #turn = new Gate(1);
   #end: Problem | undefined;
 
   constructor(host: string, parts: SessionParts) {
@@ -97,43 +100,20 @@ export class AgentSession implements HostSession {
     return { sent: this.#line.writer.sent, received: this.#line.received };
   }
 
-  async converge(call: ConvergeCall, signal?: AbortSignal): Promise<Result<ConvergeResult>> {
-    this.#contents.offer(call.plan, call.contents);
-    const first = await this.#converge(call, this.#held.get(call.key), signal);
-    const held = first.ok && first.value.problem?.code === 'agent.plan-not-held';
-    if (!held) return first;
-    this.#held.delete(call.key);
-    return this.#converge({ ...call, applied: undefined }, undefined, signal);
+  converge(call: ConvergeCall, signal?: AbortSignal): Promise<Result<ConvergeResult>> {
+    return this.#turn.pass(() => this.#convergeInTurn(call, signal));
   }
 
-  async exec(
-    call: ExecCall,
-    signal?: AbortSignal,
-  ): Promise<Result<{ readonly status: number | null; readonly signal: string | null }>> {
-    const { argv, stdin, timeout } = call;
-    const rest = stdin === undefined ? {} : { stdin };
-    const answered = await this.#ask(
-      'executed',
-      (id) => this.#line.writer.message({ type: 'exec', id, argv: [...argv], timeout, ...rest }),
-      {
-        deadline: timeout * 1000 + this.#deadlines.grace,
-        signal,
-        onEvents: (events) => {
-          for (const event of events) if (event.event === 'output') call.onOutput(event.stream, event.text);
-        },
-      },
-    );
-    if (!answered.ok) return answered;
-    const { problem, status, signal: killed } = answered.value;
-    return problem === undefined
-      ? success({ status, signal: killed })
-      : failure(placed(problem, { host: this.host }));
+  exec(call: ExecCall, signal?: AbortSignal): ReturnType<HostSession['exec']> {
+    return this.#turn.pass(() => this.#exec(call, signal));
   }
 
   async facts(): ReturnType<HostSession['facts']> {
-    const answered = await this.#ask('facts', (id) => this.#line.writer.message({ type: 'facts', id }), {
-      deadline: this.#deadlines.facts,
-    });
+    const answered = await this.#turn.pass(() =>
+      this.#ask('facts', (id) => this.#line.writer.message({ type: 'facts', id }), {
+        deadline: this.#deadlines.facts,
+      }),
+    );
     return answered.ok
       ? success({ facts: answered.value.facts, problems: answered.value.problems })
       : answered;
@@ -154,6 +134,42 @@ export class AgentSession implements HostSession {
 
   close(reason: string): Promise<void> {
     return this.#line.close(reason, this.#deadlines.close);
+  }
+
+  async #convergeInTurn(
+    call: ConvergeCall,
+    signal: AbortSignal | undefined,
+  ): Promise<Result<ConvergeResult>> {
+    this.#contents.offer(call.plan, call.contents);
+    const first = await this.#converge(call, this.#held.get(call.key), signal);
+    const held = first.ok && first.value.problem?.code === 'agent.plan-not-held';
+    if (!held) return first;
+    this.#held.delete(call.key);
+    return this.#converge({ ...call, applied: undefined }, undefined, signal);
+  }
+
+  async #exec(
+    call: ExecCall,
+    signal: AbortSignal | undefined,
+  ): Promise<Result<{ readonly status: number | null; readonly signal: string | null }>> {
+    const { argv, stdin, timeout } = call;
+    const rest = stdin === undefined ? {} : { stdin };
+    const answered = await this.#ask(
+      'executed',
+      (id) => this.#line.writer.message({ type: 'exec', id, argv: [...argv], timeout, ...rest }),
+      {
+        deadline: timeout * 1000 + this.#deadlines.grace,
+        signal,
+        onEvents: (events) => {
+          for (const event of events) if (event.event === 'output') call.onOutput(event.stream, event.text);
+        },
+      },
+    );
+    if (!answered.ok) return answered;
+    const { problem, status, signal: killed } = answered.value;
+    return problem === undefined
+      ? success({ status, signal: killed })
+      : failure(placed(problem, { host: this.host }));
   }
 
   async #converge(

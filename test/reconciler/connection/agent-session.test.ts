@@ -98,8 +98,9 @@ describe('a session with an agent', () => {
 
   it('tells how an agent died, with its last words, to every call that waits', async () => {
     await open();
-    const waiting = session.exec({ argv: ['hang'], timeout: 60, onOutput: () => {} });
-    const result = await session.converge(convergeCall(filePlan('dies', []), new MemoryContents()));
+    const converging = session.converge(convergeCall(filePlan('dies', []), new MemoryContents()));
+    const waiting = session.exec({ argv: ['true'], timeout: 60, onOutput: () => {} });
+    const result = await converging;
     const lost = { ok: false, problem: { code: 'line.lost', lines: ['last words of the agent'] } };
     expect(result).toMatchObject(lost);
     expect(await waiting).toMatchObject(lost);
