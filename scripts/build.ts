@@ -38,8 +38,6 @@ async function buildController(): Promise<void> {
     platform: 'node',
     target: 'node24',
     format: 'esm',
-    sourcemap: 'linked',
-    sourcesContent: false,
     legalComments: 'none',
     metafile: true,
     logLevel: 'warning',

@@ -7,6 +7,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Client } from 'ssh2';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fleetAvailable } from '../fleet/available.ts';
 import { type Fleet, upFleet } from '../fleet/fleet.ts';
@@ -86,6 +87,21 @@ describe.skipIf(reason !== undefined)(
         'nosudo\n/home/nosudo\n',
       ]);
       expect(new Set(fleet.hosts.map((host) => host.hostKey)).size).toBe(3);
+    });
+
+    it('takes passwords as well as keys', async () => {
+      const login = (password: string): Promise<string> =>
+        new Promise((done) => {
+          const client = new Client();
+          client.once('ready', () => {
+            client.end();
+            done('in');
+          });
+          client.once('error', (error) => done(error.message));
+          client.connect({ host: first.address, username: limitedUser.name, password });
+        });
+      expect(await login(limitedUser.password)).toBe('in');
+      expect(await login('wrong')).toContain('authentication methods failed');
     });
 
     it('gives sudo freely, by password, or not at all', async () => {
