@@ -14,6 +14,10 @@ import { accountsKey, groupsKey, parseAccounts, parseGroups } from '../../agent/
 import { createSystem } from '../../agent/system/posix.ts';
 import { verifyQuery } from '../../agent/system/queries.ts';
 import type { System } from '../../agent/system/system.ts';
+import { systemProgram } from '../fleet/available.ts';
+
+const unshare = systemProgram('unshare') ?? '';
+const chroot = systemProgram('chroot') ?? '';
 
 /** Mounts over $1, says so, and lives until its input ends. */
 const holder = `
@@ -33,10 +37,10 @@ export function overlayUnavailable(...programs: readonly string[]): string | und
   if (process.platform !== 'linux' || process.getuid?.() !== 0) return 'an overlay root needs Linux and root';
   if (!readFileSync('/proc/filesystems', 'utf8').includes('overlay')) return 'the kernel has no overlayfs';
   const all = ['unshare', 'mount', 'chroot', ...programs];
-  const missing = all.filter((name) => spawnSync('sh', ['-c', `command -v ${name}`]).status !== 0);
+  const missing = all.filter((name) => systemProgram(name) === undefined);
   if (missing.length > 0) return `missing: ${missing.join(', ')}`;
   const probe = ['-m', 'sh', '-c', 'mount -t tmpfs probe /mnt'];
-  return spawnSync('unshare', probe).status === 0 ? undefined : 'mount namespaces are not permitted here';
+  return spawnSync(unshare, probe).status === 0 ? undefined : 'mount namespaces are not permitted here';
 }
 
 export interface OverlayRoot {
@@ -53,7 +57,7 @@ export interface OverlayRoot {
 export async function startOverlayRoot(): Promise<OverlayRoot> {
   const place = mkdtempSync(join(tmpdir(), 'towline-overlay-'));
   const args = ['-m', '--propagation', 'private', 'sh', '-c', holder, 'holder', place];
-  const child = spawn('unshare', args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(unshare, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   await Promise.race([
     once(child.stdout, 'data'),
     once(child, 'exit').then(() => Promise.reject(new Error('the overlay root did not start'))),
@@ -62,7 +66,7 @@ export async function startOverlayRoot(): Promise<OverlayRoot> {
   return {
     path: (...names) => join(root, ...names),
     run(program, ...rest) {
-      const { status, stdout, stderr } = spawnSync('chroot', [root, program, ...rest], { encoding: 'utf8' });
+      const { status, stdout, stderr } = spawnSync(chroot, [root, program, ...rest], { encoding: 'utf8' });
       if (status !== 0) throw new Error(`${program} ${rest.join(' ')}: ${stdout}${stderr}`);
       return stdout;
     },
@@ -96,7 +100,7 @@ function systemIn(root: string, facts: Facts): System {
     groups: () => real.once(groupsKey, async () => parseGroups(database('group'))),
     query(query) {
       verifyQuery(query);
-      return real.run(['chroot', root, query.program, ...query.args], { env: { LC_ALL: 'C' } });
+      return real.run([chroot, root, query.program, ...query.args], { env: { LC_ALL: 'C' } });
     },
     held: (content) => real.held(content),
     once: (key, read) => real.once(key, read),
@@ -106,7 +110,7 @@ function systemIn(root: string, facts: Facts): System {
     makeLink: (path, target) => real.makeLink(at(path), target),
     remove: (path, options) => real.remove(at(path), options),
     setOwnership: (path, ownership) => real.setOwnership(at(path), ownership),
-    run: (argv, options) => real.run(['chroot', root, ...argv], options),
+    run: (argv, options) => real.run([chroot, root, ...argv], options),
     forget: (key) => real.forget(key),
   };
 }
