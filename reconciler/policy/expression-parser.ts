@@ -41,76 +41,105 @@ const deepest = 50;
 
 /** The expression a text says. Throws ExpressionError. */
 export function parseExpression(text: string): Expression {
-  const tokens = tokensOf(text);
-  let next = 0;
-  let depth = 0;
-  const peek = (): Token => tokens[next] as Token;
-  const take = (): Token => tokens[next++] as Token;
-  const fail = (token: Token, wanted: string): never => {
-    const found = token.type === 'end' ? 'the end' : JSON.stringify(token.text);
-    throw new ExpressionError(`expected ${wanted}, found ${found}`, text, token.offset);
-  };
-  const isWord = (word: string): boolean => peek().type === 'word' && peek().text === word;
+  return new Parser(text).whole();
+}
 
-  const or = (): Expression => {
-    let left = and();
-    while (isWord('or')) {
-      take();
-      left = { op: 'or', left, right: and() };
-    }
+/** Recursive descent, one method a rule, loosest binding first. */
+class Parser {
+  readonly #text: string;
+  readonly #tokens: readonly Token[];
+  #next = 0;
+  #depth = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+    this.#tokens = tokensOf(text);
+  }
+
+  whole(): Expression {
+    const expression = this.#or();
+    return this.#peek().type === 'end' ? expression : this.#fail(this.#peek(), 'the end');
+  }
+
+  #or(): Expression {
+    let left = this.#and();
+    while (this.#skip('or')) left = { op: 'or', left, right: this.#and() };
     return left;
-  };
-  const and = (): Expression => {
-    let left = not();
-    while (isWord('and')) {
-      take();
-      left = { op: 'and', left, right: not() };
-    }
+  }
+
+  #and(): Expression {
+    let left = this.#not();
+    while (this.#skip('and')) left = { op: 'and', left, right: this.#not() };
     return left;
-  };
-  const not = (): Expression => {
-    depth += 1;
-    if (depth > deepest) throw new ExpressionError('nested too deeply', text, peek().offset);
-    const expression = isWord('not') ? (take(), { op: 'not', of: not() } as const) : comparison();
-    depth -= 1;
+  }
+
+  #not(): Expression {
+    this.#depth += 1;
+    if (this.#depth > deepest) {
+      throw new ExpressionError('nested too deeply', this.#text, this.#peek().offset);
+    }
+    const expression: Expression = this.#skip('not') ? { op: 'not', of: this.#not() } : this.#comparison();
+    this.#depth -= 1;
     return expression;
-  };
-  const comparison = (): Expression => {
-    const left = operand();
-    const negated = isWord('not') && tokens[next + 1]?.text === 'in';
-    if (negated) take();
-    if (!comparisons.includes(peek().text as Comparison) || peek().type === 'string') return left;
-    const op = take().text as Comparison;
-    const compared: Expression = { op, left, right: operand() };
+  }
+
+  #comparison(): Expression {
+    const left = this.#operand();
+    const negated = this.#peek(1).text === 'in' && this.#skip('not');
+    const sign = this.#peek();
+    if (sign.type === 'string' || !comparisons.includes(sign.text as Comparison)) return left;
+    this.#next += 1;
+    const compared: Expression = { op: sign.text as Comparison, left, right: this.#operand() };
     return negated ? { op: 'not', of: compared } : compared;
-  };
-  const operand = (): Expression => {
-    const token = take();
+  }
+
+  #operand(): Expression {
+    const token = this.#take();
     if (token.type === 'number') return { op: 'value', value: Number(token.text) };
     if (token.type === 'string') return { op: 'value', value: token.text };
-    if (token.text === '(') return closing();
-    if (token.type !== 'word') return fail(token, 'a name or a value');
+    if (token.text === '(') return this.#closing();
+    if (token.type !== 'word') return this.#fail(token, 'a name or a value');
     if (literals.has(token.text)) return { op: 'value', value: literals.get(token.text) ?? null };
-    if (reserved.has(token.text)) return fail(token, 'a name or a value');
-    return path(token);
-  };
-  const closing = (): Expression => {
-    const inner = or();
-    const end = take();
-    return end.text === ')' && end.type === 'sign' ? inner : fail(end, '")"');
-  };
-  const path = (first: Token): Expression => {
-    const steps = [first.text];
-    while (peek().type === 'sign' && peek().text === '.') {
-      take();
-      const step = take();
-      steps.push(step.type === 'word' ? step.text : fail(step, 'a name after "."'));
-    }
-    return { op: 'get', path: steps };
-  };
+    if (reserved.has(token.text)) return this.#fail(token, 'a name or a value');
+    return this.#path(token.text);
+  }
 
-  const expression = or();
-  return peek().type === 'end' ? expression : fail(peek(), 'the end');
+  #closing(): Expression {
+    const inner = this.#or();
+    const end = this.#take();
+    return end.type === 'sign' && end.text === ')' ? inner : this.#fail(end, '")"');
+  }
+
+  #path(first: string): Expression {
+    const path = [first];
+    while (this.#peek().type === 'sign' && this.#peek().text === '.') {
+      this.#next += 1;
+      const step = this.#take();
+      path.push(step.type === 'word' ? step.text : this.#fail(step, 'a name after "."'));
+    }
+    return { op: 'get', path };
+  }
+
+  #peek(ahead = 0): Token {
+    return this.#tokens[Math.min(this.#next + ahead, this.#tokens.length - 1)] as Token;
+  }
+
+  #take(): Token {
+    const token = this.#peek();
+    this.#next += 1;
+    return token;
+  }
+
+  #skip(word: string): boolean {
+    if (this.#peek().type !== 'word' || this.#peek().text !== word) return false;
+    this.#next += 1;
+    return true;
+  }
+
+  #fail(token: Token, wanted: string): never {
+    const found = token.type === 'end' ? 'the end' : JSON.stringify(token.text);
+    throw new ExpressionError(`expected ${wanted}, found ${found}`, this.#text, token.offset);
+  }
 }
 
 function tokensOf(text: string): Token[] {

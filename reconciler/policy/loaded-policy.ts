@@ -1,0 +1,248 @@
+/**
+ * The roles of one snapshot, ready to be asked.
+ * Invariant: an answer known for equal reads is given without running code; equal hosts cost one evaluation.
+ * Never runs code itself; misses go to the worker.
+ */
+
+import type { Json } from '../../agent/protocol/json.ts';
+import type { RolePlan } from '../../agent/protocol/plan.ts';
+import type { Problem } from '../../agent/protocol/problem.ts';
+import type { ContentStore } from '../base/content.ts';
+import { policyProblem } from '../base/problem-codes/policy.ts';
+import type { Snapshot } from '../source/snapshot.ts';
+import { type ContentIndex, treeId } from './content-index.ts';
+import type {
+  EvaluationSubject,
+  FilesNeeded,
+  Outcome,
+  PolicyFile,
+  PolicyTree,
+} from './evaluation/messages.ts';
+import type { LoadedRole, Shared } from './loaded-role.ts';
+import type { Look, Miss } from './memo.ts';
+import type { Evaluation, LoadedPolicy, Policy, Subject } from './model.ts';
+import type { Root } from './tracking.ts';
+import type { WorkerClient } from './worker-client.ts';
+
+/** Subjects sent to the worker at once. */
+const batchSize = 64;
+/** Each round brings files that the one before asked for; templates including templates take a few. */
+const roundLimit = 50;
+
+/** How often roles were run and how often an answer was known. */
+export interface EvaluationCounters {
+  evaluations: number;
+  hits: number;
+}
+
+export interface EngineParts {
+  readonly worker: WorkerClient;
+  readonly index: ContentIndex;
+  readonly counters: EvaluationCounters;
+}
+
+export class SnapshotPolicy implements LoadedPolicy {
+  readonly policy: Policy;
+  readonly contents: ContentStore;
+  readonly #snapshot: Snapshot;
+  readonly #roles: ReadonlyMap<string, LoadedRole>;
+  readonly #parts: EngineParts;
+  readonly #treeIds = new Map<string, string>();
+
+  constructor(snapshot: Snapshot, roles: ReadonlyMap<string, LoadedRole>, parts: EngineParts) {
+    this.#snapshot = snapshot;
+    this.#roles = roles;
+    this.#parts = parts;
+    const definitions = [...roles].map(([name, role]) => [name, role.definition()] as const);
+    this.policy = { revision: snapshot.revision.id, roles: new Map(definitions) };
+    this.contents = { get: (sha256) => this.#content(sha256) };
+  }
+
+  async evaluate(name: string, subjects: readonly Subject[]): Promise<readonly Evaluation[]> {
+    const role = this.#roles.get(name);
+    if (role === undefined) throw new RangeError(`role ${name} is not part of this policy`);
+    const answers: Evaluation[] = new Array(subjects.length);
+    let open = subjects.map((_, index) => index);
+    let evaluated: ReadonlySet<number> = new Set();
+    for (;;) {
+      const misses: [number, Miss][] = [];
+      for (const index of open) {
+        const subject = subjects[index] as Subject;
+        const found = role.memo.find(this.#look(role, subject));
+        if ('answer' in found) {
+          answers[index] = forHost(found.answer, subject.host.name);
+          if (!evaluated.has(index)) this.#parts.counters.hits += 1;
+        } else misses.push([index, found]);
+      }
+      if (misses.length === 0) return answers;
+      const batch = distinct(misses);
+      const problem = await this.#evaluateBatch(
+        role,
+        batch.map((index) => subjects[index] as Subject),
+      );
+      open = misses.map(([index]) => index);
+      if (problem !== undefined) {
+        for (const index of open) answers[index] = { kind: 'failed', problems: [problem] };
+        return answers;
+      }
+      evaluated = new Set(batch);
+    }
+  }
+
+  /** Runs the role for these subjects; a problem when the worker could not. */
+  async #evaluateBatch(role: LoadedRole, subjects: readonly Subject[]): Promise<Problem | undefined> {
+    let open = subjects.map(evaluationSubject);
+    for (let round = 0; open.length > 0; round += 1) {
+      if (round === roundLimit)
+        return policyProblem('policy.worker-lost', 'the worker asks for files without end');
+      const again: EvaluationSubject[] = [];
+      const sent = open;
+      const stopped = await this.#parts.worker.request(
+        { type: 'evaluate', role: role.code, subjects: sent, files: await this.#files(role) },
+        (reply) => {
+          if (reply.type !== 'evaluated') return;
+          const { outcome, index } = reply;
+          if (isNeed(outcome)) {
+            role.note(outcome.needs);
+            again.push(sent[index] as EvaluationSubject);
+          } else {
+            this.#parts.counters.evaluations += 1;
+            role.keep(outcome);
+          }
+        },
+      );
+      if (stopped !== undefined) return role.problem(stopped);
+      open = again;
+    }
+    return undefined;
+  }
+
+  async #files(
+    role: LoadedRole,
+  ): Promise<{ files: Map<string, PolicyFile | null>; trees: Map<string, PolicyTree> }> {
+    const files = new Map<string, PolicyFile | null>();
+    const trees = new Map<string, PolicyTree>();
+    for (const [path, need] of role.needs) {
+      if (need === 'tree') {
+        const folder = path.slice(0, -1);
+        trees.set(folder, await this.#parts.index.tree(this.#snapshot, folder));
+      } else files.set(path, await this.#parts.index.file(this.#snapshot, path, need));
+    }
+    return { files, trees };
+  }
+
+  #look(role: LoadedRole, subject: Subject): Look {
+    const defaults = role.defined?.variables ?? {};
+    const declared = subject.host.variables;
+    const extra = subject.extraVariables;
+    return (root: Root, steps: readonly string[]): Json | undefined => {
+      const first = steps[0] as string;
+      switch (root) {
+        case 'variables': {
+          if (steps.length === 0) return { ...defaults, ...declared, ...extra };
+          const layer = Object.hasOwn(extra, first)
+            ? extra
+            : Object.hasOwn(declared, first)
+              ? declared
+              : defaults;
+          return at(layer, steps);
+        }
+        case 'facts':
+          return at(subject.facts as Json | undefined, steps);
+        case 'host':
+          return first === 'name' ? subject.host.name : at({ name: '', groups: subject.host.groups }, steps);
+        case 'environment':
+          return at(subject.environment, steps);
+        case 'file':
+          return this.#snapshot.entries.get(first)?.id;
+        case 'tree':
+          return this.#treeId(first);
+      }
+    };
+  }
+
+  #treeId(folder: string): string {
+    let id = this.#treeIds.get(folder);
+    if (id === undefined) {
+      id = treeId(this.#snapshot, folder);
+      this.#treeIds.set(folder, id);
+    }
+    return id;
+  }
+
+  async #content(sha256: string): Promise<Buffer | undefined> {
+    for (const role of this.#roles.values()) {
+      const text = role.rendered(sha256);
+      if (text !== undefined) return Buffer.from(text);
+      for (const path of role.contentPaths.get(sha256) ?? []) {
+        const known = this.#parts.index.knownHash(this.#snapshot, path);
+        if (known === sha256) return this.#snapshot.read(path);
+      }
+    }
+    return undefined;
+  }
+}
+
+/** The value below `value`; undefined where a step leads nowhere. */
+function at(value: Json | undefined, steps: readonly string[]): Json | undefined {
+  let here = value;
+  for (const step of steps) {
+    if (here === null || typeof here !== 'object' || !Object.hasOwn(here, step)) return undefined;
+    here = (here as Readonly<Record<string, Json>>)[step];
+  }
+  return here;
+}
+
+/** The shared answer, with this host's name in the plan. */
+function forHost({ evaluation, plan }: Shared, host: string): Evaluation {
+  if (evaluation.kind !== 'plan' || plan === undefined || plan.host === host) return evaluation;
+  const { environment, role, resources, handlers } = plan;
+  return new HostPlan(evaluation, { environment, host, role, resources, handlers });
+}
+
+/** A plan's answer for one more host; what is shared is looked up, not copied. */
+class HostPlan {
+  readonly kind = 'plan';
+  readonly plan: RolePlan;
+  readonly digest: string;
+  readonly inputs: Readonly<Record<string, string>>;
+  readonly #shared: Extract<Evaluation, { kind: 'plan' }>;
+
+  constructor(shared: Extract<Evaluation, { kind: 'plan' }>, plan: RolePlan) {
+    this.plan = plan;
+    this.digest = shared.digest;
+    this.inputs = shared.inputs;
+    this.#shared = shared;
+  }
+
+  get places(): Extract<Evaluation, { kind: 'plan' }>['places'] {
+    return this.#shared.places;
+  }
+}
+
+/** One subject for each place where the memo ended, so that equal hosts are not evaluated twice. */
+function distinct(misses: readonly [number, Miss][]): number[] {
+  const seen = new Map<object, Set<unknown>>();
+  const batch: number[] = [];
+  for (const [index, { node, value }] of misses) {
+    if (batch.length === batchSize) break;
+    const values = seen.get(node) ?? new Set();
+    if (values.has(value)) continue;
+    seen.set(node, values.add(value));
+    batch.push(index);
+  }
+  return batch;
+}
+
+function isNeed(outcome: Outcome | FilesNeeded): outcome is FilesNeeded {
+  return 'needs' in outcome;
+}
+
+function evaluationSubject(subject: Subject): EvaluationSubject {
+  return {
+    host: { name: subject.host.name, groups: subject.host.groups },
+    variables: { ...subject.host.variables, ...subject.extraVariables },
+    facts: subject.facts,
+    environment: subject.environment,
+  };
+}
