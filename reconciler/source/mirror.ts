@@ -51,7 +51,10 @@ export async function openMirror(options: MirrorOptions): Promise<Result<Mirror>
         const message = `${slots} processes already have a mirror of ${options.url} in ${options.directory}`;
         return failure(sourceProblem('source.mirror-in-use', message));
       }
-      const published = await prepare(slot, options.url);
+      const published = await prepare(slot, options.url).catch((error: unknown) => {
+        slot.lock.release();
+        throw error;
+      });
       return success(buildMirror(slot, published, options));
     }),
   );

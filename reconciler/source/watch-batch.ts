@@ -22,7 +22,7 @@ const manyPaths = 16;
 
 /** A batch that tells `notify` of what was added. */
 export function createBatch(options: WatchOptions, notify: (notice: WatchNotice) => void): Batch {
-  const { quietMilliseconds = 5, longestMilliseconds = 100, hold } = options;
+  const { quietMilliseconds = 3, longestMilliseconds = 100, hold } = options;
   let paths = new Set<string>();
   let everything = false;
   let holds = 0;

@@ -19,7 +19,7 @@ export interface WatchOptions {
   readonly ignored: (path: string) => boolean;
   /** What is in progress that must end first, for people; undefined when nothing is. */
   readonly hold?: (() => string | undefined) | undefined;
-  /** A batch ends after this long without an event (5) or at the latest after `longest` (100). */
+  /** A batch ends after this long without an event (3) or at the latest after `longest` (100). */
   readonly quietMilliseconds?: number | undefined;
   readonly longestMilliseconds?: number | undefined;
   readonly rescanMilliseconds?: number | undefined;

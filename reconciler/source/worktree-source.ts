@@ -1,19 +1,18 @@
 /**
  * A policy source whose one tree is a working tree, for watch mode.
  * Invariant: hints are kept until a snapshot has taken them in; a failed one loses none.
- * Never tells of a change that is none: an id that stayed the same is silence.
+ * Never tells of a change that is none, nor twice of one problem: an id that stayed the same is silence.
  */
 
 import { relative } from 'node:path';
 import { failure, type Result, success } from '../../agent/protocol/problem.ts';
-import type { Clock } from '../base/clock.ts';
 import { sourceProblem } from '../base/problem-codes/source.ts';
 import type { SourceSnapshot } from './git-store.ts';
 import { isIgnoredPath } from './ignored-paths.ts';
 import { checkedOutBranch, enclosingRepository, gitActivity } from './repository.ts';
 import type { PolicySource, SourceChange } from './source.ts';
 import { startWatch, type Watch } from './watch.ts';
-import { openWorktree, type Worktree } from './worktree.ts';
+import { openWorktree, type Worktree, type WorktreeOptions } from './worktree.ts';
 
 type Hints = ReadonlySet<string> | 'all';
 
@@ -26,6 +25,8 @@ interface Watched {
   latest: SourceSnapshot | undefined;
   /** Id last told of. */
   told: string | undefined;
+  /** Message of the problem last told of, until the tree can be read again. */
+  toldProblem: string | undefined;
   queue: Promise<unknown>;
   retry: NodeJS.Timeout | undefined;
 }
@@ -33,15 +34,16 @@ interface Watched {
 const retryMilliseconds = 300;
 
 /** The source of the working tree at `root`, an absolute path without links. */
-export function openWorktreeSource(root: string, clock: Clock): Result<PolicySource> {
+export function openWorktreeSource(root: string, options: WorktreeOptions): Result<PolicySource> {
   const state: Watched = {
     root,
-    worktree: openWorktree(root, { clock }),
+    worktree: openWorktree(root, options),
     listeners: new Set(),
     watch: undefined,
     hints: 'all',
     latest: undefined,
     told: undefined,
+    toldProblem: undefined,
     queue: Promise.resolve(),
     retry: undefined,
   };
@@ -150,9 +152,13 @@ async function compare(state: Watched): Promise<void> {
     if (taken.problem.disposition === 'wait') {
       state.retry = setTimeout(() => void compare(state), retryMilliseconds);
     }
-    tell(state, { type: 'problem', problem: taken.problem });
+    if (taken.problem.message !== state.toldProblem) {
+      state.toldProblem = taken.problem.message;
+      tell(state, { type: 'problem', problem: taken.problem });
+    }
     return;
   }
+  state.toldProblem = undefined;
   if (taken.value.revision.id === state.told) return;
   state.told = taken.value.revision.id;
   tell(state, { type: 'changed' });

@@ -43,6 +43,7 @@ interface Tree {
   readonly root: string;
   readonly options: WorktreeOptions;
   readonly limits: TreeLimits;
+  /** By path, sorted. */
   files: ReadonlyMap<string, HeldFile>;
   skipped: readonly SkippedEntry[];
 }
@@ -161,22 +162,25 @@ function adopt(tree: Tree, { look, read, paths }: Seen): void {
   const covered = (path: string): boolean =>
     paths.some((dirty) => dirty === '' || path === dirty || path.startsWith(`${dirty}/`));
   for (const path of files.keys()) if (covered(path) && !look.files.has(path)) files.delete(path);
+  const isNew = [...read.keys()].some((path) => !files.has(path));
   for (const [path, file] of read) files.set(path, file);
   if (files.size > tree.limits.files) throw new ProblemError(tooManyFiles(tree.root, tree.limits));
   let bytes = 0;
   for (const file of files.values()) bytes += file.content.length;
   if (bytes > tree.limits.bytes) throw new ProblemError(tooManyBytes(tree.root, tree.limits));
-  tree.files = files;
+  tree.files = isNew ? sorted(files) : files;
   tree.skipped = [...tree.skipped.filter((entry) => !covered(entry.path)), ...look.skipped];
+}
+
+function sorted(files: ReadonlyMap<string, HeldFile>): ReadonlyMap<string, HeldFile> {
+  return new Map([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 function buildSnapshot(tree: Tree): SourceSnapshot {
   const files = tree.files;
-  const paths = [...files.keys()].sort();
   const hash = createHash('sha256');
   const entries = new Map<string, SnapshotEntry>();
-  for (const path of paths) {
-    const { entry } = files.get(path) as HeldFile;
+  for (const [path, { entry }] of files) {
     entries.set(path, entry);
     hash.update(`${path}\0${entry.id}${entry.executable ? 'x' : '-'}\n`);
   }
