@@ -128,7 +128,7 @@ export class AgentLine {
     this.#state = next;
     if (next.name === 'ended') {
       clearInterval(this.#beat);
-      this.#agent.process.kill();
+      this.#agent.process.release();
       this.#settle(next.problem);
     }
     return true;

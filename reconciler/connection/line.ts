@@ -19,8 +19,10 @@ export interface RemoteProcess {
   readonly stdout: Readable;
   readonly stderr: Readable;
   readonly exited: Promise<Exit>;
-  /** Ends the program and the way to it, without waiting. */
+  /** Ends the program and the way to it, without waiting: for what never became an agent. */
   kill(): void;
+  /** Closes the streams and lets the program end by itself; an agent finishes the resource in hand. */
+  release(): void;
 }
 
 export interface StartOptions {

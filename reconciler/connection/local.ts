@@ -4,7 +4,7 @@
  * Never asks for a terminal: none can be given here.
  */
 
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { failure, type Result, success } from '../../agent/protocol/problem.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
 import type { Exit, RemoteProcess, Runner, StartOptions } from './line.ts';
@@ -26,6 +26,9 @@ export const localRunner: Runner = {
   },
 };
 
+/** Milliseconds a released agent may take for the resource in hand. */
+const releaseGrace = 60_000;
+
 function startHere(command: string): RemoteProcess {
   const child = spawn('/bin/sh', ['-c', command], { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
   const exited = new Promise<Exit>((resolve) => {
@@ -34,12 +37,24 @@ function startHere(command: string): RemoteProcess {
   });
   const kill = (): void => {
     child.stdin.destroy();
-    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-    try {
-      process.kill(-child.pid, 'SIGKILL');
-    } catch {
-      child.kill('SIGKILL');
-    }
+    endGroup(child);
   };
-  return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, exited, kill };
+  const release = (): void => {
+    child.stdin.destroy();
+    child.stdout.destroy();
+    child.stderr.destroy();
+    const timer = setTimeout(() => endGroup(child), releaseGrace).unref();
+    child.once('exit', () => clearTimeout(timer));
+  };
+  return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, exited, kill, release };
+}
+
+/** The child leads a group of its own, so what it started ends with it. */
+function endGroup(child: ChildProcess): void {
+  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+  try {
+    process.kill(-child.pid, 'SIGKILL');
+  } catch {
+    child.kill('SIGKILL');
+  }
 }

@@ -122,6 +122,9 @@ export class SshConnection implements Runner {
       void this.ended.then(settle);
     });
     channel.on('error', () => {});
-    return { stdin: channel, stdout: channel, stderr: channel.stderr, exited, kill: () => channel.destroy() };
+    const close = (): void => {
+      channel.destroy();
+    };
+    return { stdin: channel, stdout: channel, stderr: channel.stderr, exited, kill: close, release: close };
   }
 }

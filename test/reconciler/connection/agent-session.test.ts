@@ -20,6 +20,15 @@ beforeAll(async () => {
 });
 afterEach(() => session.close('the test is over'));
 
+/** Ends an agent that was let go of. */
+function end(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
+  }
+}
+
 async function open(): Promise<AgentSession> {
   const agent = await startAgent(localRunner, localSpec, { bundle, startDeadline: 10_000 });
   if (!agent.ok) throw new Error(agent.problem.message);
@@ -93,6 +102,7 @@ describe('a session with an agent', () => {
       code,
     );
     expect(await session.ended).toMatchObject({ code, where: { host: 'here' } });
+    end(session.hello.pid);
     expect(await session.ping()).toMatchObject({ ok: false, problem: { code } });
   });
 

@@ -15,6 +15,7 @@ import { connectSsh } from '../../../reconciler/connection/ssh.ts';
 import type { SshConnection } from '../../../reconciler/connection/ssh-connection.ts';
 import { type SshHost, startSshHost } from '../../../reconciler/demo/ssh-host.ts';
 import { fixtureBundle, hostSpec, localSpec, testPoolOptions } from '../../helpers/lines.ts';
+import { hasSshd, startSshd } from '../../helpers/sshd.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'bootstrap-'));
 const stubs = join(folder, 'bin');
@@ -23,12 +24,13 @@ let host: SshHost;
 let connection: SshConnection;
 let bundle: AgentBundle;
 const started: StartedAgent[] = [];
+const { ssh } = testPoolOptions('/dev/null');
 
 beforeAll(async () => {
   mkdirSync(stubs);
   bundle = await fixtureBundle();
   host = await startSshHost({ folder, path: [stubs] });
-  const opened = await connectSsh(hostSpec(host), testPoolOptions('/dev/null').ssh);
+  const opened = await connectSsh(hostSpec(host), ssh);
   if (!opened.ok) throw new Error(opened.problem.message);
   connection = opened.value;
 });
@@ -83,6 +85,14 @@ for attempt in 1 2 3; do
   echo "Sorry, try again." >&2
 done
 exit 1`;
+
+/** A doas that talks to its terminal only. */
+const doasStub = `
+while [ "$1" != sh ]; do shift; done
+printf 'doas (me@web1) password: ' > /dev/tty
+stty -echo < /dev/tty; IFS= read -r answer < /dev/tty; stty echo < /dev/tty
+if [ "$answer" = "right horse" ]; then exec "$@"; fi
+echo 'doas: Authentication failed' >&2; exit 1`;
 
 describe('starting an agent', () => {
   it('runs it from memory, with the first Node that is there', async () => {
@@ -238,6 +248,22 @@ describe('starting an agent as another account', () => {
     });
     expect(await outcome(await start(become('pw')))).toMatch(/^v/);
     expect(await outcome(await start(become('no')))).toBe('become.wrong-password');
+  });
+
+  it.skipIf(!hasSshd)('gives doas the terminal it takes its password from', async () => {
+    stub('doas', doasStub);
+    const sshd = await startSshd(join(folder, 'sshd'), [`SetEnv PATH=${stubs}:/usr/bin:/bin`]);
+    const { port, user, keyFile, hostKey } = sshd;
+    const opened = await connectSsh({ ...hostSpec(host), port, user, keyFile, pinnedKeys: [hostKey] }, ssh);
+    if (!opened.ok) throw new Error(opened.problem.message);
+    const become = (password: string) =>
+      ({ host: 'web1', become: { method: 'doas', user: 'root', password: new Secret(password) } }) as const;
+    const agent = await startAgent(opened.value, become('right horse'), { bundle, startDeadline: 10_000 });
+    expect(await outcome(agent)).toMatch(/^v/);
+    const wrong = await startAgent(opened.value, become('wrong'), { bundle, startDeadline: 10_000 });
+    expect(await outcome(wrong)).toBe('become.wrong-password');
+    opened.value.end('done');
+    await sshd.stop();
   });
 
   it('says that a terminal is needed where none can be given', async () => {
