@@ -5,7 +5,7 @@
  */
 
 import type { BlockShape } from '../protocol/shapes/block.ts';
-import { refusal } from './path-state.ts';
+import { refusal } from './refusal.ts';
 import type { Resource } from './resource.ts';
 import { applyEdit, checkEdit, type Edited, pattern, type TextEdit } from './text-edit.ts';
 import { bareText, insertLines, insertPlace, type Line, styledLines } from './text-lines.ts';
@@ -28,7 +28,7 @@ function edit(
   const [begin, end] = [bareText(term(wanted.begin)), bareText(term(wanted.end))];
   const inside = linesOf(term(wanted.block));
   if (inside.includes(begin) || inside.includes(end)) {
-    throw refusal(`the block for ${wanted.path} holds one of its own markers`);
+    throw refusal('resource.failed', `the block for ${wanted.path} holds one of its own markers`);
   }
   const found = findBlock(lines, { begin, end, path: wanted.path });
   const old = found && textOf(lines.slice(found.first + 1, found.last));
@@ -56,7 +56,11 @@ function findBlock(
   const first = lines.findIndex((line) => line.text === begin);
   if (first === -1) return undefined;
   const last = lines.findIndex((line, index) => index > first && line.text === end);
-  if (last === -1) throw refusal(`${path}: the begin marker in line ${first + 1} has no end marker after it`);
+  if (last === -1)
+    throw refusal(
+      'resource.failed',
+      `${path}: the begin marker in line ${first + 1} has no end marker after it`,
+    );
   return { first, last };
 }
 

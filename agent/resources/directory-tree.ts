@@ -11,6 +11,7 @@ import type { FileStat, Ownership, System, SystemReader } from '../system/system
 import { contentChange, newContentDiff } from './content-change.ts';
 import { ownershipChanges } from './ownership-changes.ts';
 import { absentToPresent, cleanPath, removal, type Unknown, wrongType } from './path-state.ts';
+import { refusal } from './refusal.ts';
 import type { CheckContext } from './resource.ts';
 
 /** One change and the act that makes it. */
@@ -155,7 +156,11 @@ async function surplus(
     const relative = join(directory, name);
     if (keep.files.has(relative)) continue;
     const stat = await system.stat(join(root, relative));
-    if (stat === undefined) continue;
+    if (stat === undefined) {
+      if (name.includes('\ufffd'))
+        throw refusal('resource.failed', `${root}/${relative}: its name is not UTF-8; remove it by hand`);
+      continue;
+    }
     if (!keep.directories.has(relative)) steps.push(removeStep(join(root, relative), relative, stat));
     else if (stat.type === 'directory') steps.push(...(await surplus(planning, relative, keep)));
   }

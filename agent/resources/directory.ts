@@ -10,15 +10,8 @@ import type { DirectoryShape } from '../protocol/shapes/directory.ts';
 import type { SystemReader } from '../system/system.ts';
 import { planTree, type Step } from './directory-tree.ts';
 import { checkOwners, ownershipChanges } from './ownership-changes.ts';
-import {
-  absentToPresent,
-  checkParent,
-  cleanPath,
-  refusal,
-  removal,
-  type Unknown,
-  wrongType,
-} from './path-state.ts';
+import { absentToPresent, checkParent, cleanPath, removal, type Unknown, wrongType } from './path-state.ts';
+import { refusal } from './refusal.ts';
 import type { CheckContext, Resource } from './resource.ts';
 
 export const directoryResource: Resource<'directory'> = {
@@ -30,7 +23,7 @@ export const directoryResource: Resource<'directory'> = {
   async apply(system, wanted, changes, context) {
     const announced = new Set(changes.map(changeKey));
     const steps = await plan(system, wanted, context);
-    if ('unknown' in steps) throw refusal(steps.unknown);
+    if ('unknown' in steps) throw refusal('resource.failed', steps.unknown);
     for (const step of steps) {
       if (announced.has(changeKey(step.change))) await step.act(system);
     }
@@ -95,6 +88,7 @@ async function checkRemovable(
   );
   if (below !== undefined) return { unknown: `it is not empty; ${below.id} would remove something below it` };
   throw refusal(
+    'resource.failed',
     `${path} is not empty (it holds ${join(path, first)}); set force to remove it with all it holds`,
   );
 }

@@ -6,7 +6,8 @@
 
 import type { LinkShape } from '../protocol/shapes/link.ts';
 import type { FileStat, SystemReader } from '../system/system.ts';
-import { absentToPresent, checkParent, cleanPath, refusal, removal, wrongType } from './path-state.ts';
+import { absentToPresent, checkParent, cleanPath, removal, wrongType } from './path-state.ts';
+import { refusal } from './refusal.ts';
 import type { CheckContext, CheckResult, Resource } from './resource.ts';
 
 export const linkResource: Resource<'link'> = {
@@ -51,5 +52,5 @@ async function differences(
 
 function targetOf(wanted: LinkShape): string {
   if (wanted.target) return wanted.target;
-  throw refusal(`the link ${wanted.path} has no target`);
+  throw refusal('resource.failed', `the link ${wanted.path} has no target`);
 }

@@ -7,9 +7,9 @@
 import { dirname, join } from 'node:path';
 import type { Change } from '../protocol/change.ts';
 import type { PlannedResource } from '../protocol/plan.ts';
-import { ProblemError } from '../protocol/problem.ts';
-import { agentProblem } from '../protocol/problem-codes.ts';
+import type { ProblemError } from '../protocol/problem.ts';
 import type { FileStat, FileType, SystemReader } from '../system/system.ts';
+import { refusal } from './refusal.ts';
 import type { CheckContext } from './resource.ts';
 
 export interface Unknown {
@@ -37,12 +37,7 @@ export function removal(stat: FileStat, property = 'state'): Change {
 export function wrongType(path: string, found: FileType, wanted: string): ProblemError {
   const shown =
     found === 'other' ? 'a device, pipe or socket' : `a ${found === 'link' ? 'symbolic link' : found}`;
-  return new ProblemError(agentProblem('file.wrong-type', `${path} is ${shown}, not ${wanted}`));
-}
-
-/** A failure without a code of its own. */
-export function refusal(message: string): ProblemError {
-  return new ProblemError(agentProblem('resource.failed', message));
+  return refusal('file.wrong-type', `${path} is ${shown}, not ${wanted}`);
 }
 
 /** Whether something new can be put at `path`: undefined when it can. Throws file.parent-missing or file.wrong-type. */
@@ -59,9 +54,7 @@ export async function checkParent(
   if (maker !== undefined) return { unknown: `${parent} is not there yet; ${maker} may make it` };
   const other = await system.stat(parent);
   if (other !== undefined && other.type !== 'link') throw wrongType(parent, other.type, 'a directory');
-  throw new ProblemError(
-    agentProblem('file.parent-missing', `${path}: its directory ${parent} does not exist`),
-  );
+  throw refusal('file.parent-missing', `${path}: its directory ${parent} does not exist`);
 }
 
 /** Dry run: a resource whose effects on the file system cannot be foreseen. */

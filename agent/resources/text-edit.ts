@@ -5,8 +5,6 @@
  */
 
 import type { Change } from '../protocol/change.ts';
-import { ProblemError } from '../protocol/problem.ts';
-import { agentProblem } from '../protocol/problem-codes.ts';
 import type { ReplaceOptions, System, SystemReader } from '../system/system.ts';
 import { announcedOwnership, checkOwners, ownershipChanges } from './ownership-changes.ts';
 import {
@@ -14,11 +12,11 @@ import {
   checkParent,
   cleanPath,
   pendingWriters,
-  refusal,
   type Unknown,
   vagueMaker,
   wrongType,
 } from './path-state.ts';
+import { refusal } from './refusal.ts';
 import type { CheckContext, CheckResult } from './resource.ts';
 import { textDiff } from './text-diff.ts';
 import { decodeText, joinLines, type Line, splitLines } from './text-lines.ts';
@@ -97,7 +95,7 @@ export function pattern(source: string | undefined, term: (wanted: string) => st
   try {
     return new RegExp(term(source));
   } catch (error) {
-    throw refusal((error as Error).message);
+    throw refusal('resource.failed', (error as Error).message);
   }
 }
 
@@ -131,7 +129,7 @@ async function missing<W extends TextShape>(
   if (maker !== undefined && (writer !== undefined || wanted.create !== true)) return maybeMade(path, maker);
   if (wanted.create !== true) {
     const hint = 'Set create to make the file, or add a file resource before this one.';
-    throw new ProblemError(agentProblem('file.unreadable', `${path} does not exist`, { hint }));
+    throw refusal('file.unreadable', `${path} does not exist`, { hint });
   }
   const blocked = (await checkParent(system, path, context)) ?? (await checkOwners(system, wanted, context));
   if (blocked !== undefined) return blocked;

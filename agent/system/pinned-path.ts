@@ -18,7 +18,7 @@ export interface Pinned {
 }
 
 /** Pins a path of any type (a link itself, never its target) while `use` runs. */
-export async function pinned<T>(path: string, use: (pin: Pinned) => Promise<T>): Promise<T> {
+export async function pinned<T>(path: string | Buffer, use: (pin: Pinned) => Promise<T>): Promise<T> {
   const handle = await open(path, namesOnly | constants.O_NOFOLLOW);
   try {
     return await use({ path: `/proc/self/fd/${handle.fd}`, stats: await handle.stat(), handle });

@@ -42,7 +42,7 @@ export function createSystem(options: SystemOptions): System {
 
 class PosixSystem extends PosixReader implements System {
   async replaceFile(path: string, content: NewContent, options: ReplaceOptions): Promise<void> {
-    await guarded('write', `write ${path}`, async () => {
+    await this.#change(`write ${path}`, async () => {
       const ids = await resolveIds(this, options.owner, options.group);
       const directory = dirname(path);
       await this.once(`leftovers ${directory}`, () => removeLeftovers(directory).catch(() => {}));
@@ -50,15 +50,17 @@ class PosixSystem extends PosixReader implements System {
         ...ids,
         ...(await this.#source(content)),
         mode: modeOf(options.mode),
-        validate:
-          options.validate && ((temporary) => this.#validate(path, temporary, options.validate ?? [])),
+        validate: async (temporary) => {
+          if (options.validate !== undefined) await this.#validate(path, temporary, options.validate);
+          this.#refuseAborted(`write ${path}`);
+        },
         backup: options.backup ? `${path}.${compactTime(new Date())}` : undefined,
       });
     });
   }
 
   async makeDirectory(path: string, ownership: Ownership): Promise<void> {
-    await guarded('write', `make the directory ${path}`, async () => {
+    await this.#change(`make the directory ${path}`, async () => {
       await resolveIds(this, ownership.owner, ownership.group);
       await mkdir(path, 0o700);
       try {
@@ -72,7 +74,7 @@ class PosixSystem extends PosixReader implements System {
   }
 
   async makeLink(path: string, target: string): Promise<void> {
-    await guarded('write', `make the link ${path}`, async () => {
+    await this.#change(`make the link ${path}`, async () => {
       const temporary = temporaryPath(path);
       await symlink(target, temporary);
       try {
@@ -86,7 +88,7 @@ class PosixSystem extends PosixReader implements System {
   }
 
   async remove(path: string, options: { readonly recursive?: boolean } = {}): Promise<void> {
-    await guarded('write', `remove ${path}`, async () => {
+    await this.#change(`remove ${path}`, async () => {
       try {
         if (!(await lstat(path)).isDirectory()) await unlink(path);
         else if (options.recursive === true) await removeTree(path);
@@ -100,7 +102,7 @@ class PosixSystem extends PosixReader implements System {
   }
 
   async setOwnership(path: string, ownership: Ownership): Promise<void> {
-    await guarded('write', `change owner or mode of ${path}`, async () => {
+    await this.#change(`change owner or mode of ${path}`, async () => {
       const { uid, gid } = await resolveIds(this, ownership.owner, ownership.group);
       await pinned(path, async ({ path: pin, stats }) => {
         if (stats.isSymbolicLink()) {
@@ -121,6 +123,19 @@ class PosixSystem extends PosixReader implements System {
 
   forget(key: string): void {
     this.options.memory.delete(key);
+  }
+
+  /** A run that was ended makes no further change, even when its resource is still in the middle of several. */
+  #change<T>(act: string, run: () => Promise<T>): Promise<T> {
+    return guarded('write', act, async () => {
+      this.#refuseAborted(act);
+      return run();
+    });
+  }
+
+  #refuseAborted(act: string): void {
+    if (this.options.signal?.aborted !== true) return;
+    throw new ProblemError(agentProblem('agent.cancelled', `did not ${act}: the resource was ended`));
   }
 
   async #source(content: NewContent): Promise<Pick<Replacement, 'source' | 'expected'>> {

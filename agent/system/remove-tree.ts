@@ -2,7 +2,7 @@
  * Removes a directory with all it holds.
  * Invariant: never leaves the directory (links are removed, not followed, even when swapped in meanwhile) and never crosses
  * a mount point: a tree with one inside is refused before anything is removed.
- * Never follows a name twice; every level is pinned while it is emptied.
+ * Never follows a name twice; every level is pinned while it is emptied. Names are bytes here, since they need not be UTF-8.
  */
 
 import { lstat, readdir, readFile, realpath, rmdir, unlink } from 'node:fs/promises';
@@ -30,9 +30,9 @@ async function refuseMounts(path: string): Promise<void> {
 }
 
 async function empty(directory: string, place: { device: number; shown: string }): Promise<void> {
-  for (const name of await readdir(directory)) {
-    const child = join(directory, name);
-    const shown = join(place.shown, name);
+  for (const name of await readdir(directory, { encoding: 'buffer' })) {
+    const child = Buffer.concat([Buffer.from(`${directory}/`), name]);
+    const shown = join(place.shown, name.toString());
     if (!(await lstat(child)).isDirectory()) {
       await unlink(child);
       continue;

@@ -26,8 +26,8 @@ export interface Replacement {
   readonly gid: number;
   /** Left out: as it is, or 0644 for a new file. */
   readonly mode?: number | undefined;
-  /** Called with the whole temporary file; throws to refuse it. */
-  readonly validate?: ((temporary: string) => Promise<void>) | undefined;
+  /** Called with the whole temporary file before it takes the place of the old; throws to refuse it. */
+  readonly validate: (temporary: string) => Promise<void>;
   /** Keep the old content under this name; the name gets a number when it is taken. */
   readonly backup?: string | undefined;
 }
@@ -53,7 +53,7 @@ export async function replaceFileSafely(path: string, replacement: Replacement):
     } finally {
       await handle.close();
     }
-    await replacement.validate?.(temporary);
+    await replacement.validate(temporary);
     if (old !== undefined && replacement.backup !== undefined) await keep(path, replacement.backup);
     await rename(temporary, path);
   } catch (error) {

@@ -132,6 +132,14 @@ describe('directory with a tree', () => {
     expect(readdirSync(host.path('d'))).toEqual([]);
   });
 
+  it('refuses to purge what it cannot name', async () => {
+    mkdirSync(host.path('d'));
+    writeFileSync(Buffer.concat([Buffer.from(`${host.path('d')}/`), Buffer.from([0xe9])]), '');
+    expect(await codeOf(converge(host, directoryResource, { ...wanted(), purge: true }))).toBe(
+      'resource.failed',
+    );
+  });
+
   it('replaces something of another type below it only with purge', async () => {
     mkdirSync(host.path('d', 'a.conf', 'full'), { recursive: true });
     writeFileSync(host.path('d', 'sub'), '');

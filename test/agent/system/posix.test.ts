@@ -190,6 +190,32 @@ describe('System', () => {
     expect(readdirSync(host.path('keep'))).toEqual(['x']);
   });
 
+  it('removes trees whose names are not UTF-8', async () => {
+    const odd = Buffer.concat([Buffer.from(host.path('d')), Buffer.from([0x2f, 0xff, 0x80])]);
+    mkdirSync(odd, { recursive: true });
+    writeFileSync(Buffer.concat([odd, Buffer.from([0x2f, 0xe9])]), '');
+    await host.system.remove(host.path('d'), { recursive: true });
+    expect(readdirSync(host.root)).toEqual([]);
+  });
+
+  it('makes no further change once its run was ended, not even one it has begun', async () => {
+    const controller = new AbortController();
+    const ended = testHost({ signal: controller.signal });
+    const path = ended.path('f');
+    writeFileSync(path, 'old');
+    const replacing = ended.system.replaceFile(path, { text: 'new' }, { validate: ['sh', '-c', 'sleep 60'] });
+    setTimeout(() => controller.abort(), 50);
+    expect(await codeOf(replacing)).toMatch(/^(file\.invalid|agent\.cancelled)$/);
+    expect(await codeOf(ended.system.replaceFile(path, { text: 'new' }, {}))).toBe('agent.cancelled');
+    expect(await codeOf(ended.system.remove(path))).toBe('agent.cancelled');
+    expect(await codeOf(ended.system.makeDirectory(ended.path('d'), {}))).toBe('agent.cancelled');
+    expect(await codeOf(ended.system.makeLink(ended.path('l'), 'x'))).toBe('agent.cancelled');
+    expect(await codeOf(ended.system.setOwnership(path, { mode: '0600' }))).toBe('agent.cancelled');
+    expect(readdirSync(ended.root)).toEqual(['f']);
+    expect(readFileSync(path, 'utf8')).toBe('old');
+    ended.remove();
+  });
+
   it('runs programs with its own account and shows their output', async () => {
     const { stdout } = await host.system.run(['sh', '-c', 'echo "$HOME"']);
     expect(stdout.trim()).not.toBe('');
