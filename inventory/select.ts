@@ -53,12 +53,15 @@ export function splitPatterns(texts: readonly string[]): readonly string[] {
 }
 
 /** An fnmatch pattern as a predicate: `*`, `?`, `[abc]`, `[a-c]`, `[!abc]`; everything else is itself. */
+// picomatch with posix: true never ended on some pattern of the property test; [! is turned into [^ here instead.
 export function matcher(pattern: string): Matches {
   if (!/[*?[]/.test(pattern)) return (name) => name === pattern;
-  const literal = pattern.replace(/[\\(){}|+@^$]/g, (special, at: number) =>
-    insideBrackets(pattern, at) ? special : `\\${special}`,
-  );
-  return picomatch(literal, {
+  const literal = pattern
+    .replaceAll('[!', '[^')
+    .replace(/[\\(){}|+@^$]/g, (special, at: number) =>
+      insideBrackets(pattern, at) ? special : `\\${special}`,
+    );
+  const isMatch = picomatch(literal, {
     bash: true,
     dot: true,
     nobrace: true,
@@ -66,6 +69,7 @@ export function matcher(pattern: string): Matches {
     nonegate: true,
     posix: false,
   });
+  return (name) => isMatch(name);
 }
 
 function anyOf(patterns: readonly string[]): Matches {
