@@ -48,28 +48,49 @@ async function send(
   authorization: string | undefined,
 ): Promise<GitHttpResponse> {
   const body = request.body === undefined ? undefined : await gather(request.body);
-  const response = await fetch(request.url, {
+  const headers = { ...request.headers, ...(authorization !== undefined && { authorization }) };
+  const init: RequestInit = {
     method: request.method ?? 'GET',
-    headers: { ...request.headers, ...(authorization !== undefined && { authorization }) },
+    headers,
     redirect: 'manual',
     signal: options.signal,
-    ...(body !== undefined && { body }),
-  });
-  if (response.status >= 300 && response.status < 400) {
-    await response.body?.cancel();
-    const target = plainText(response.headers.get('location') ?? 'an address it does not name');
-    throw new ProblemError(sourceProblem('source.moved', `${options.url} has moved to ${target}`));
-  }
-  const chunks = await readBody(response, options);
-  refuseErrorPacket(chunks, options.url);
-  return {
-    url: request.url,
-    method: request.method,
-    headers: Object.fromEntries(response.headers),
-    statusCode: response.status,
-    statusMessage: response.statusText,
-    body: iterate(chunks),
   };
+  return reached(options.url, async () => {
+    const response = await fetch(request.url, body === undefined ? init : { ...init, body });
+    await refuseRedirect(response, options.url);
+    const chunks = await readBody(response, options);
+    refuseErrorPacket(chunks, options.url);
+    return {
+      url: request.url,
+      method: request.method,
+      headers: Object.fromEntries(response.headers),
+      statusCode: response.status,
+      statusMessage: response.statusText,
+      body: iterate(chunks),
+    };
+  });
+}
+
+/** Whatever else a network can do wrong is a failed fetch: the list of its error codes has no end. */
+async function reached<T>(url: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof ProblemError || !(error instanceof Error)) throw error;
+    if (error.name === 'TimeoutError') {
+      throw new ProblemError(sourceProblem('source.timeout', `${url} did not answer in time`));
+    }
+    const cause = error.cause instanceof Error ? error.cause : error;
+    const reason = plainText(cause.message === '' ? String(Reflect.get(cause, 'code')) : cause.message);
+    throw new ProblemError(sourceProblem('source.fetch-failed', `${url} cannot be reached: ${reason}`));
+  }
+}
+
+async function refuseRedirect(response: Response, url: string): Promise<void> {
+  if (response.status < 300 || response.status >= 400) return;
+  await response.body?.cancel();
+  const target = plainText(response.headers.get('location') ?? 'an address it does not name');
+  throw new ProblemError(sourceProblem('source.moved', `${url} has moved to ${target}`));
 }
 
 async function gather(body: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<Buffer<ArrayBuffer>> {

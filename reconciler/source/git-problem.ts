@@ -8,21 +8,6 @@ import { Errors } from 'isomorphic-git';
 import { type Problem, ProblemError, type Result, success } from '../../agent/protocol/problem.ts';
 import { type SourceProblemCode, sourceProblem } from '../base/problem-codes/source.ts';
 
-const networkCodes: ReadonlySet<string> = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'EPIPE',
-  'UND_ERR_SOCKET',
-  'UND_ERR_CONNECT_TIMEOUT',
-  'UND_ERR_HEADERS_TIMEOUT',
-  'UND_ERR_BODY_TIMEOUT',
-]);
-
 const diskCodes: ReadonlySet<string> = new Set([
   'EACCES',
   'EPERM',
@@ -46,7 +31,7 @@ export async function attempt<T>(what: string, work: () => Promise<T>): Promise<
 export function gitProblem(error: unknown, what: string): Problem {
   if (error instanceof ProblemError) return error.problem;
   if (!(error instanceof Error)) throw error;
-  const code = libraryCode(error) ?? systemCode(error);
+  const code = libraryCode(error) ?? diskCode(error) ?? parserCode(error);
   if (code === undefined) throw error;
   return sourceProblem(code, `${what}: ${plainText(reason(error))}`);
 }
@@ -81,21 +66,17 @@ function statusCode(status: number): SourceProblemCode {
   return 'source.fetch-failed';
 }
 
-function systemCode(error: Error): SourceProblemCode | undefined {
-  if (error.name === 'TimeoutError' || error.name === 'AbortError') return 'source.timeout';
-  const code = codeOf(error) ?? codeOf(error.cause);
-  if (code === undefined) return undefined;
-  if (networkCodes.has(code) || code.startsWith('ERR_TLS') || code.includes('CERT'))
-    return 'source.fetch-failed';
-  return diskCodes.has(code) ? 'source.mirror-failed' : undefined;
+function diskCode(error: Error): SourceProblemCode | undefined {
+  const code = 'code' in error ? error.code : undefined;
+  return typeof code === 'string' && diskCodes.has(code) ? 'source.mirror-failed' : undefined;
 }
 
-function codeOf(value: unknown): string | undefined {
-  if (!(value instanceof Error) || !('code' in value)) return undefined;
-  return typeof value.code === 'string' ? value.code : undefined;
+/** What the library's parsers and zlib throw at broken objects: plain errors and reads beyond a buffer. */
+function parserCode(error: Error): SourceProblemCode | undefined {
+  return error.constructor === Error || error instanceof RangeError ? 'source.damaged' : undefined;
 }
 
 function reason(error: Error): string {
   if (error instanceof Errors.HttpError) return `the remote answered ${error.data.statusCode}`;
-  return error.cause instanceof Error && error.cause.message !== '' ? error.cause.message : error.message;
+  return error.message;
 }

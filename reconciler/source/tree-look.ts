@@ -56,10 +56,16 @@ export function stampOf(root: string, path: string): Stamp | undefined {
 
 function lookAtPath(root: string, path: string, look: Look, limits: TreeLimits): void {
   const stats = stat(root, path);
-  if (stats === undefined) return;
+  if (stats === undefined) return refuseMissingRoot(root, path);
   if (stats.isDirectory()) lookInFolder(root, path, look, limits);
   else if (stats.isFile()) addFile(look, path, stats, limits);
   else look.skipped.push({ path, kind: stats.isSymbolicLink() ? 'symbolic-link' : 'other' });
+}
+
+/** A root that is gone (unmounted, perhaps) must not pass for an empty policy. */
+function refuseMissingRoot(root: string, path: string): void {
+  if (path !== '') return;
+  throw new ProblemError(sourceProblem('source.unreadable', `the working tree ${root} is gone`));
 }
 
 function lookInFolder(root: string, path: string, look: Look, limits: TreeLimits): void {

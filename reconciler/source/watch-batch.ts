@@ -14,7 +14,6 @@ export interface Batch {
   close(): void;
 }
 
-const holdMilliseconds = 20;
 /** Looks at a hold before people are told of it: about five seconds. */
 const patientHolds = 250;
 /** More paths than this and a full look is both safer and as fast. */
@@ -22,7 +21,7 @@ const manyPaths = 16;
 
 /** A batch that tells `notify` of what was added. */
 export function createBatch(options: WatchOptions, notify: (notice: WatchNotice) => void): Batch {
-  const { quietMilliseconds = 3, longestMilliseconds = 100, hold } = options;
+  const { quietMilliseconds = 3, longestMilliseconds = 100, holdMilliseconds = 20, hold } = options;
   let paths = new Set<string>();
   let everything = false;
   let holds = 0;

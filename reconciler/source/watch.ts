@@ -22,7 +22,10 @@ export interface WatchOptions {
   /** A batch ends after this long without an event (3) or at the latest after `longest` (100). */
   readonly quietMilliseconds?: number | undefined;
   readonly longestMilliseconds?: number | undefined;
+  /** Between two full looks that nothing asked for; 30 s. */
   readonly rescanMilliseconds?: number | undefined;
+  /** Between two looks at a hold; 20. */
+  readonly holdMilliseconds?: number | undefined;
   /** Between two looks where watching does not work. */
   readonly pollMilliseconds?: number | undefined;
   /** Opens a watcher; chokidar's unless set. */
@@ -68,9 +71,9 @@ export async function startWatch(
     notify({ type: 'problem', problem });
     timers.push(repeat(options.pollMilliseconds ?? 2000, batch.addAll));
   };
-  const silent = options.roots.find((root) => hasSilentWriters(statfsSync(root).type));
-  if (silent !== undefined) {
-    poll(sourceProblem('source.watch-unsupported', `${silent} is on a network or shared file system`));
+  const obstacle = watchObstacle(options.roots);
+  if (obstacle !== undefined) {
+    poll(obstacle);
   } else {
     watcher = open(options);
     await receive(watcher, options, { add: batch.add, poll });
@@ -82,6 +85,17 @@ export async function startWatch(
       await watcher?.close();
     },
   };
+}
+
+/** Why these folders cannot be watched at all. */
+function watchObstacle(roots: readonly string[]): Problem | undefined {
+  try {
+    const silent = roots.find((root) => hasSilentWriters(statfsSync(root).type));
+    if (silent === undefined) return undefined;
+    return sourceProblem('source.watch-unsupported', `${silent} is on a network or shared file system`);
+  } catch (error) {
+    return watchProblem(error, roots);
+  }
 }
 
 function open(options: WatchOptions): FolderWatcher {

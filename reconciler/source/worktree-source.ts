@@ -72,7 +72,7 @@ export function openWorktreeSource(root: string, options: WorktreeOptions): Resu
 /** The tree now. One at a time, so that nobody gets the tree from before hints that another is still taking in. */
 function take(state: Watched): Promise<Result<SourceSnapshot>> {
   const taken = state.queue.then(() => takeNext(state));
-  state.queue = taken;
+  state.queue = taken.catch(() => undefined);
   return taken;
 }
 

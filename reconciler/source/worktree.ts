@@ -64,7 +64,7 @@ export function openWorktree(root: string, options: WorktreeOptions): Worktree {
     snapshot: (dirty) => {
       const paths = dirty === undefined ? [''] : [...dirty];
       const next = last.then(() => settle(tree, paths));
-      last = next;
+      last = next.catch(() => undefined);
       return next;
     },
   };

@@ -2,7 +2,7 @@
  * Repositories on this machine: every layout that can be read, and a clear word on those that cannot.
  */
 
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ProblemError, type Result } from '../../../agent/protocol/problem.ts';
@@ -141,6 +141,31 @@ describe('a local repository', () => {
     expect(code(await store.commit('main'))).toBe('source.no-such-commit');
     expect(code(await store.snapshot('../../etc'))).toBe('source.no-such-commit');
     await store.close();
+  });
+
+  it('says so when objects are broken', async () => {
+    const path = join(fresh(), 'work');
+    const first = createRepository(path, { a: 'loose', b: 'b'.repeat(5000) });
+    const blob = runGit(path, 'rev-parse', 'HEAD:a');
+    const object = join(path, '.git/objects', blob.slice(0, 2), blob.slice(2));
+    const store = storeAt(path);
+    const snapshot = value(await store.snapshot(first));
+    for (const broken of ['', 'not zlib at all', 'x']) {
+      chmodSync(object, 0o644);
+      writeFileSync(object, broken);
+      await expect(snapshot.read('a')).rejects.toMatchObject({ problem: { code: 'source.damaged' } });
+    }
+    await store.close();
+    const packed = join(fresh(), 'work');
+    const commit = createRepository(packed, { a: 'packed' });
+    runGit(packed, 'gc', '-q');
+    const packs = join(packed, '.git/objects/pack');
+    const pack = join(packs, readdirSync(packs).find((name) => name.endsWith('.pack')) ?? '');
+    chmodSync(pack, 0o644);
+    truncateSync(pack, 40);
+    const other = storeAt(packed);
+    expect((await other.snapshot(commit)).ok).toBe(false);
+    await other.close();
   });
 
   it('refuses a tree with too many or too large files whole', async () => {

@@ -153,6 +153,20 @@ describe('a watch', () => {
     });
   });
 
+  it('polls a folder that is not there', async () => {
+    const seen = await watching(join(fresh(), 'missing'), { pollMilliseconds: 15 });
+    await seen.until(isFullLook);
+    expect(seen.notices[0]).toMatchObject({ type: 'problem', problem: { code: 'source.watch-failed' } });
+  });
+
+  it('tells people of a hold that lasts', async () => {
+    const root = fresh();
+    const seen = await watching(root, { hold: () => 'a merge is in progress', holdMilliseconds: 1 });
+    writeFileSync(join(root, 'a'), 'x');
+    await seen.until((notice) => notice.type === 'problem');
+    expect(seen.notices).toMatchObject([{ type: 'problem', problem: { code: 'source.repository-busy' } }]);
+  });
+
   it('is silent after it is closed', async () => {
     const root = fresh();
     const seen = await watching(root);

@@ -216,6 +216,15 @@ describe('a worktree snapshot', () => {
     expect(await growing.snapshot(['c'])).toMatchObject({ ok: false });
   });
 
+  it('does not take a root that is gone for an empty tree', async () => {
+    const [root, worktree] = tree({ a: '1' });
+    value(await worktree.snapshot());
+    rmSync(root, { recursive: true });
+    expect(await worktree.snapshot()).toMatchObject({ ok: false, problem: { code: 'source.unreadable' } });
+    writeFiles(root, { b: '2' });
+    expect(await contents(value(await worktree.snapshot()))).toEqual({ b: '2' });
+  });
+
   it.skipIf(process.getuid?.() === 0)('names a file it may not read', async () => {
     const [root, worktree] = tree({ a: '1' });
     chmodSync(join(root, 'a'), 0);
