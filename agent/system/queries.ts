@@ -56,12 +56,6 @@ function optionsOf(args: readonly string[]): readonly string[] {
   return args.slice(0, end === -1 ? undefined : end).filter((arg) => arg.startsWith('-'));
 }
 
-/** All packages dpkg knows (or those named): name, architecture, status, version; tabs between, a package a line. */
-export function dpkgPackages(...names: readonly string[]): Query {
-  const fields = ['Package', 'Architecture', 'db:Status-Abbrev', 'Version'].map((field) => `\${${field}}`);
-  return { program: 'dpkg-query', args: ['-W', `-f=${fields.join('\\t')}\\n`, ...named(names)] };
-}
-
 /** Installed and candidate versions by apt's view. */
 export function aptPolicy(...names: readonly string[]): Query {
   return { program: 'apt-cache', args: ['policy', ...named(names)] };
@@ -75,24 +69,9 @@ export function unitProperties(unit: string, ...properties: readonly string[]): 
   };
 }
 
-/** Whether a unit is enabled, masked, static …: one word. */
-export function unitIsEnabled(unit: string): Query {
-  return { program: 'systemctl', args: ['is-enabled', ...named([unit])] };
-}
-
-/** Whether a unit runs: one word. */
-export function unitIsActive(unit: string): Query {
-  return { program: 'systemctl', args: ['is-active', ...named([unit])] };
-}
-
 /** Entries of a name service database: all, or those of the keys. */
 export function nameService(database: 'passwd' | 'group' | 'shadow', ...keys: readonly string[]): Query {
   return { program: 'getent', args: [database, ...named(keys)] };
-}
-
-/** Names of all groups an account is in, primary first. */
-export function groupsOf(user: string): Query {
-  return { program: 'id', args: ['-Gn', ...named([user])] };
 }
 
 function named(names: readonly string[]): readonly string[] {

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { testHost } from '../test-host.ts';
 
@@ -13,9 +13,13 @@ it('leaves the old or the new content, whole, wherever it is killed', { timeout:
   const path = host.path('f');
   await host.system.replaceFile(path, { text: 'A'.repeat(300_000) }, { mode: '0640' });
   for (const delay of delays) {
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'crash-child.ts'), path], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const child = spawn(
+      process.execPath,
+      [fileURLToPath(new URL('./crash-child.ts', import.meta.url)), path],
+      {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      },
+    );
     await once(child.stdout, 'data');
     await new Promise((resolve) => setTimeout(resolve, delay));
     child.kill('SIGKILL');
