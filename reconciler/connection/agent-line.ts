@@ -8,7 +8,7 @@ import { decodeMessage } from '../../agent/protocol/codec.ts';
 import { type Frame, FrameDecoder, frameTypes } from '../../agent/protocol/frame.ts';
 import { type AgentMessage, agentMessageSchema, type HelloMessage } from '../../agent/protocol/message.ts';
 import { type Problem, ProblemError, placed } from '../../agent/protocol/problem.ts';
-import { agentProblem } from '../../agent/protocol/problem-codes.ts';
+import { hintedAgentProblem as agentProblem, withHints } from '../base/problem-codes/agent.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
 import type { StartedAgent } from './bootstrap.ts';
 import { FrameWriter } from './frame-writer.ts';
@@ -54,7 +54,7 @@ export class AgentLine {
   constructor(agent: StartedAgent, options: LineOptions) {
     this.#agent = agent;
     this.#options = options;
-    this.writer = new FrameWriter(agent.process.stdin);
+    this.writer = new FrameWriter(agent.process.stdin, agent.sent);
     const ended = Promise.withResolvers<Problem | undefined>();
     this.ended = ended.promise;
     this.#settle = ended.resolve;
@@ -144,7 +144,7 @@ export class AgentLine {
       }
     } catch (error) {
       if (!(error instanceof ProblemError)) throw error;
-      this.lose({ ...error.problem, lines: this.#agent.said.lines });
+      this.lose({ ...withHints(error.problem), lines: this.#agent.said.lines });
     }
   }
 
@@ -153,7 +153,7 @@ export class AgentLine {
       this.lose(agentProblem('protocol.illegal-state', 'an agent never sends content'));
       return;
     }
-    const message = decodeMessage(frame, agentMessageSchema);
+    const message = withHints(decodeMessage(frame, agentMessageSchema));
     const cost = message.type === 'events' ? 0 : frame.body.length;
     const problem = this.spend(cost) ?? this.#dispatch(message);
     if (problem !== undefined) this.lose(problem);

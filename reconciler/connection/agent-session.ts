@@ -6,8 +6,8 @@
 
 import type { AgentEvent, AgentMessage, ConvergeResult, HelloMessage } from '../../agent/protocol/message.ts';
 import { failure, type Problem, placed, type Result, success } from '../../agent/protocol/problem.ts';
-import { agentProblem } from '../../agent/protocol/problem-codes.ts';
 import { PROTOCOL_VERSION } from '../../agent/protocol/version.ts';
+import { hintedAgentProblem as agentProblem } from '../base/problem-codes/agent.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
 import { AgentLine } from './agent-line.ts';
 import type { StartedAgent } from './bootstrap.ts';

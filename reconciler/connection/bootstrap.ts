@@ -26,6 +26,8 @@ export interface BootstrapOptions {
 export interface StartedAgent {
   readonly process: RemoteProcess;
   readonly said: LastLines;
+  /** Bytes sent to get here. */
+  readonly sent: number;
 }
 
 type Target = Pick<ConnectionSpec, 'host' | 'become' | 'runtime'>;
@@ -45,7 +47,8 @@ export async function startAgent(
   if (!started.ok) return started;
   const start: Start = { target, marker, become, options, process: started.value, said: new LastLines() };
   const problem = await bringUp(start);
-  if (problem === undefined) return success({ process: start.process, said: start.said });
+  if (problem === undefined)
+    return success({ process: start.process, said: start.said, sent: options.bundle.compressed.length });
   start.process.kill();
   return failure(problem);
 }

@@ -8,8 +8,8 @@ import { type Content, chunkSize } from '../../agent/protocol/blob.ts';
 import type { AgentMessage } from '../../agent/protocol/message.ts';
 import { planContents, type RolePlan } from '../../agent/protocol/plan.ts';
 import type { Problem } from '../../agent/protocol/problem.ts';
-import { agentProblem } from '../../agent/protocol/problem-codes.ts';
 import type { ContentStore } from '../base/content.ts';
+import { hintedAgentProblem as agentProblem } from '../base/problem-codes/agent.ts';
 import type { FrameWriter } from './frame-writer.ts';
 
 type Need = Extract<AgentMessage, { type: 'need' }>;

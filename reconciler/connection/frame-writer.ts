@@ -11,10 +11,12 @@ import type { ReconcilerMessage } from '../../agent/protocol/message.ts';
 
 export class FrameWriter {
   readonly #out: Writable;
-  #sent = 0;
+  #sent: number;
 
-  constructor(out: Writable) {
+  /** `sent` bytes went over the line before. */
+  constructor(out: Writable, sent: number) {
     this.#out = out;
+    this.#sent = sent;
   }
 
   /** Bytes given to the line so far. */

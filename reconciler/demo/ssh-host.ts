@@ -14,7 +14,7 @@ import ssh2 from 'ssh2';
 import { forwardTo } from './ssh-forward.ts';
 
 export interface SshHostOptions {
-  /** A folder of its own; the home of the account is `home` in it. */
+  /** A folder of its own: the account's `home`, its key, and what its agent keeps. */
   readonly folder: string;
   /** Put in front of PATH. */
   readonly path?: readonly string[] | undefined;
@@ -45,6 +45,7 @@ export async function startSshHost(options: SshHostOptions): Promise<SshHost> {
   const home = join(options.folder, 'home');
   const keyFile = join(options.folder, 'client-key');
   await mkdir(home, { recursive: true });
+  await mkdir(join(options.folder, 'host'), { recursive: true });
   const hostKeys = ssh2.utils.generateKeyPairSync('ed25519');
   const clientKeys = ssh2.utils.generateKeyPairSync('ed25519');
   await writeFile(keyFile, clientKeys.private, { mode: 0o600 });
@@ -163,7 +164,15 @@ class EmbeddedHost {
       ...(this.#options.path ?? []),
       '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
     ];
-    const own = { HOME: this.#home, USER: account, LOGNAME: account, SHELL: '/bin/sh', LANG: 'C.UTF-8' };
+    // Locks and journals of several hosts on one machine must not be the same ones.
+    const own = {
+      TOWLINE_HOST_DIR: join(this.#options.folder, 'host'),
+      HOME: this.#home,
+      USER: account,
+      LOGNAME: account,
+      SHELL: '/bin/sh',
+      LANG: 'C.UTF-8',
+    };
     return { ...own, PATH: path.join(':'), ...this.#options.environment };
   }
 }

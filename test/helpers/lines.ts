@@ -84,11 +84,12 @@ export class MemoryContents implements ContentStore {
 export function filePlan(
   role: string,
   files: readonly { readonly sha256: string; readonly size: number }[],
+  folder = '/tmp',
 ): RolePlan {
   const resources = files.map((content, index) => ({
-    id: `file:/tmp/${index}` as const,
+    id: `file:${folder}/${index}` as const,
     kind: 'file' as const,
-    wanted: { path: `/tmp/${index}`, state: 'present' as const, content },
+    wanted: { path: `${folder}/${index}`, state: 'present' as const, content },
     meta: {},
   }));
   return {

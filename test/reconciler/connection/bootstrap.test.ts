@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -9,8 +9,10 @@ import type { ConnectionSpec } from '../../../inventory/connection-spec.ts';
 import { type AgentBundle, packAgent } from '../../../reconciler/connection/agent-bundle.ts';
 import { openSession } from '../../../reconciler/connection/agent-session.ts';
 import { type StartedAgent, startAgent } from '../../../reconciler/connection/bootstrap.ts';
+import type { Runner } from '../../../reconciler/connection/line.ts';
 import { startCommand } from '../../../reconciler/connection/loader.ts';
 import { localRunner } from '../../../reconciler/connection/local.ts';
+import { quote } from '../../../reconciler/connection/quote.ts';
 import { connectSsh } from '../../../reconciler/connection/ssh.ts';
 import type { SshConnection } from '../../../reconciler/connection/ssh-connection.ts';
 import { type SshHost, startSshHost } from '../../../reconciler/demo/ssh-host.ts';
@@ -85,6 +87,9 @@ for attempt in 1 2 3; do
   echo "Sorry, try again." >&2
 done
 exit 1`;
+
+/** Root can become anyone without changing the machine. */
+const canBecome = process.getuid?.() === 0 && existsSync('/usr/bin/sudo') && existsSync('/usr/bin/setpriv');
 
 /** A doas that talks to its terminal only. */
 const doasStub = `
@@ -248,6 +253,35 @@ describe('starting an agent as another account', () => {
     });
     expect(await outcome(await start(become('pw')))).toMatch(/^v/);
     expect(await outcome(await start(become('no')))).toBe('become.wrong-password');
+  });
+
+  it.skipIf(!canBecome)('works with the sudo and su of this machine', async () => {
+    for (const method of ['sudo', 'su'] as const) {
+      const agent = await start({ become: { method, user: 'nobody' } });
+      if (!agent.ok) throw new Error(agent.problem.message);
+      const session = await openSession('web1', agent.value);
+      expect(session.ok && session.value.hello.facts.account?.uid).toBe(65534);
+      if (session.ok) await session.value.close('done');
+      expect(await outcome(await start({ become: { method, user: 'no-such-user' } }))).toBe(
+        'become.unknown-user',
+      );
+    }
+  });
+
+  it.skipIf(!canBecome)('understands this machine’s sudo when it refuses', async () => {
+    const asNobody: Runner = {
+      start: async (command) =>
+        localRunner.start(`exec setpriv --reuid=65534 --regid=65534 --clear-groups sh -c ${quote(command)}`, {
+          pty: false,
+        }),
+    };
+    const refused = (become: ConnectionSpec['become']) =>
+      startAgent(asNobody, { host: 'here', become }, { bundle, startDeadline: 20_000 });
+    const root = { method: 'sudo', user: 'root' } as const;
+    expect(await outcome(await refused(root))).toBe('become.password-required');
+    expect(await outcome(await refused({ ...root, password: new Secret('x') }))).toBe(
+      'become.wrong-password',
+    );
   });
 
   it.skipIf(!hasSshd)('gives doas the terminal it takes its password from', async () => {

@@ -1,10 +1,14 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Problem, ProblemError } from '../../../agent/protocol/problem.ts';
 import { Secret } from '../../../agent/protocol/secret.ts';
+import { PROTOCOL_VERSION } from '../../../agent/protocol/version.ts';
 import { connectionProblem } from '../../../reconciler/base/problem-codes/connection.ts';
+import { agentBundle } from '../../../reconciler/connection/agent-bundle.ts';
+import { sessionDeadlines } from '../../../reconciler/connection/agent-session.ts';
 import { Gate } from '../../../reconciler/connection/gate.ts';
 import { ConnectionPool, type PoolOptions, poolOptions } from '../../../reconciler/connection/pool.ts';
 import { connectionKey, contextKey } from '../../../reconciler/connection/spec-key.ts';
@@ -128,6 +132,46 @@ describe('the pool of sessions', () => {
     expect(late.ok && (await late.value.ended)).toBeUndefined();
     expect(pool.sessions()).toEqual([]);
     expect(await pool.open(hostSpec(host))).toMatchObject({ ok: false, problem: { code: 'line.closed' } });
+  });
+
+  it('starts the agent of this Towline', async () => {
+    pool = poolWith({ bundle: agentBundle, session: { ...sessionDeadlines } });
+    const opened = await pool.open(hostSpec(host));
+    if (!opened.ok) throw new Error(opened.problem.message);
+    const session = opened.value;
+    expect(session.hello).toMatchObject({
+      protocol: PROTOCOL_VERSION,
+      facts: { os: { architecture: process.arch } },
+    });
+    const output: string[] = [];
+    const call = { argv: ['sh', '-c', 'cat; exit 4'], stdin: 'typed', timeout: 10 };
+    const ran = await session.exec({ ...call, onOutput: (_stream, text) => output.push(text) });
+    expect(ran).toEqual({ ok: true, value: { status: 4, signal: null } });
+    expect(output.join('')).toBe('typed');
+    expect((await session.facts()).ok).toBe(true);
+    const contents = new MemoryContents();
+    const bytes = [randomBytes(2_000_000), Buffer.from('small')];
+    const plan = filePlan(
+      'web',
+      bytes.map((part) => contents.add(part)),
+      host.home,
+    );
+    const applying = convergeCall(plan, contents);
+
+    expect(await session.converge(applying)).toMatchObject({
+      ok: true,
+      value: { ok: true, outcomes: { changed: 2 } },
+    });
+    expect(readFileSync(join(host.home, '0')).equals(bytes[0] as Buffer)).toBe(true);
+    const before = session.traffic.sent;
+    const again = await session.converge({
+      ...applying,
+      mode: 'check',
+      applied: { digest: applying.digest, plan },
+    });
+    expect(again).toMatchObject({ ok: true, value: { ok: true, outcomes: { unchanged: 2 } } });
+    expect(session.traffic.sent - before).toBeLessThan(500);
+    expect(session.traffic.sent).toBeGreaterThan((await agentBundle()).compressed.length);
   });
 
   it('passes on that there is no agent to send', async () => {
