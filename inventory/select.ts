@@ -53,14 +53,13 @@ export function splitPatterns(texts: readonly string[]): readonly string[] {
 }
 
 /** An fnmatch pattern as a predicate: `*`, `?`, `[abc]`, `[a-c]`, `[!abc]`; everything else is itself. */
-// picomatch with posix: true never ended on some pattern of the property test; [! is turned into [^ here instead.
 export function matcher(pattern: string): Matches {
   if (!/[*?[]/.test(pattern)) return (name) => name === pattern;
-  const literal = pattern
-    .replaceAll('[!', '[^')
-    .replace(/[\\(){}|+@^$]/g, (special, at: number) =>
-      insideBrackets(pattern, at) ? special : `\\${special}`,
-    );
+  // Two backslashes in a row make picomatch's parser loop for ever; no name has one, nor a blank.
+  const plain = pattern.replaceAll('\\', ' ').replaceAll('[!', '[^');
+  const literal = plain.replace(/[(){}|+@^$]/g, (special, at: number) =>
+    insideBrackets(plain, at) ? special : `\\${special}`,
+  );
   const isMatch = picomatch(literal, {
     bash: true,
     dot: true,

@@ -109,6 +109,11 @@ describe('a pattern', () => {
     );
   });
 
+  it('with backslashes ends, and matches no name', () => {
+    expect(['a', 'a-', 'a+x'].some(matcher('[!.:]-\\\\'))).toBe(false);
+    expect(['a', 'b'].some(matcher('*\\\\\\'))).toBe(false);
+  });
+
   it('without wildcards matches itself only', () => {
     expect(['web', 'web1', 'Web'].filter(matcher('web'))).toEqual(['web']);
     expect(matcher('')('')).toBe(true);
