@@ -93,19 +93,19 @@ export class Blobs {
     }
   }
 
+  /** Waits until announced contents are in memory, so that a first look can show differences. */
+  async inHand(hashes: readonly string[]): Promise<void> {
+    await Promise.allSettled(hashes.map((sha256) => this.#expected.get(sha256)?.whole));
+  }
+
   /** Content already in memory. */
   held(content: Content): Buffer | undefined {
     return this.#kept.get(content.sha256);
   }
 
-  /** Waits for what was announced inline; content that was not announced is not pulled. */
-  async arrived(content: Content): Promise<Buffer | undefined> {
-    return (await this.#expected.get(content.sha256)?.whole) ?? this.#kept.get(content.sha256);
-  }
-
   /** The bytes, from memory or pulled as they are consumed. The consumer verifies the hash of the whole. */
   async open(content: Content): Promise<AsyncIterable<Buffer>> {
-    const here = await this.arrived(content);
+    const here = (await this.#expected.get(content.sha256)?.whole) ?? this.#kept.get(content.sha256);
     if (here !== undefined) return single(here);
     if (content.size > inlineLimit) return this.#pull(content);
     const parts: Buffer[] = [];

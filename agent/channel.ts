@@ -114,7 +114,9 @@ export class Channel {
         else this.#listener.message(decodeMessage(frame, reconcilerMessageSchema));
       }
     } catch (error) {
-      this.#end(error instanceof ProblemError ? error.problem : agentProblem('agent.internal', String(error)));
+      this.#end(
+        error instanceof ProblemError ? error.problem : agentProblem('agent.internal', String(error)),
+      );
     }
   }
 

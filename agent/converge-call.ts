@@ -6,7 +6,6 @@
 
 import type { Blobs } from './blobs.ts';
 import { converge } from './converge.ts';
-import type { HeldPlan } from './dispatch.ts';
 import type { Journal } from './journal.ts';
 import { type Taken, takeLock } from './lock.ts';
 import { pause } from './pause.ts';
@@ -17,6 +16,12 @@ import { applyDelta, type RolePlan } from './protocol/plan.ts';
 import { type Problem, ProblemError } from './protocol/problem.ts';
 import { agentProblem } from './protocol/problem-codes.ts';
 import { createReader, createSystem } from './system/posix.ts';
+
+/** A plan the agent keeps, so that the next call can be a few bytes. */
+export interface HeldPlan {
+  readonly digest: string;
+  readonly plan: RolePlan;
+}
 
 export interface ConvergeCallOptions {
   readonly blobs: Blobs;
@@ -31,14 +36,23 @@ export interface ConvergeCallOptions {
 }
 
 /** Does what a converge message asks. */
-export async function runConverge(message: ConvergeMessage, options: ConvergeCallOptions): Promise<ConvergeResult> {
+export async function runConverge(
+  message: ConvergeMessage,
+  options: ConvergeCallOptions,
+): Promise<ConvergeResult> {
   try {
     const plan = assemble(message, options.held);
     options.held.set(message.key, { digest: message.digest, plan });
+    await options.blobs.inHand(message.inline ?? []);
     await prefetchPrograms(plan, options.blobs);
-    return message.mode === 'check' ? await work(message, plan, options) : await underLock(message, plan, options);
+    return message.mode === 'check'
+      ? await work(message, plan, options)
+      : await underLock(message, plan, options);
   } catch (error) {
-    const problem = error instanceof ProblemError ? error.problem : agentProblem('agent.internal', String((error as Error).stack ?? error));
+    const problem =
+      error instanceof ProblemError
+        ? error.problem
+        : agentProblem('agent.internal', String((error as Error).stack ?? error));
     return notStarted(message, problem);
   }
 }
@@ -48,7 +62,12 @@ function assemble(message: ConvergeMessage, held: ReadonlyMap<string, HeldPlan>)
   const base = held.get(message.key);
   const wanted = 'delta' in message.plan ? message.plan.delta.base : message.digest;
   if (base === undefined || base.digest !== wanted) {
-    throw new ProblemError(agentProblem('agent.plan-not-held', `this agent does not hold ${message.key} at ${wanted.slice(0, 12)}`));
+    throw new ProblemError(
+      agentProblem(
+        'agent.plan-not-held',
+        `this agent does not hold ${message.key} at ${wanted.slice(0, 12)}`,
+      ),
+    );
   }
   return 'delta' in message.plan ? applyDelta(base.plan, message.plan.delta) : base.plan;
 }
@@ -56,15 +75,21 @@ function assemble(message: ConvergeMessage, held: ReadonlyMap<string, HeldPlan>)
 /** Templates rendered here need their program before the first look. */
 async function prefetchPrograms(plan: RolePlan, blobs: Blobs): Promise<void> {
   for (const resource of [...plan.resources, ...plan.handlers.flatMap((handler) => handler.resources)]) {
-    const deferred = resource.kind === 'file' || resource.kind === 'template' ? resource.wanted.deferred : undefined;
+    const deferred =
+      resource.kind === 'file' || resource.kind === 'template' ? resource.wanted.deferred : undefined;
     if (deferred !== undefined) await blobs.open(deferred.program);
   }
 }
 
-async function underLock(message: ConvergeMessage, plan: RolePlan, options: ConvergeCallOptions): Promise<ConvergeResult> {
+async function underLock(
+  message: ConvergeMessage,
+  plan: RolePlan,
+  options: ConvergeCallOptions,
+): Promise<ConvergeResult> {
   const taken = await takeLockWithin(message, options);
   if (!taken.free) {
-    const holder = taken.holder === undefined ? 'another run' : `run ${taken.holder.run} (process ${taken.holder.pid})`;
+    const holder =
+      taken.holder === undefined ? 'another run' : `run ${taken.holder.run} (process ${taken.holder.pid})`;
     return notStarted(message, agentProblem('agent.busy', `${holder} is converging this host`));
   }
   try {
@@ -84,7 +109,11 @@ async function takeLockWithin(message: ConvergeMessage, options: ConvergeCallOpt
   }
 }
 
-async function work(message: ConvergeMessage, plan: RolePlan, options: ConvergeCallOptions): Promise<ConvergeResult> {
+async function work(
+  message: ConvergeMessage,
+  plan: RolePlan,
+  options: ConvergeCallOptions,
+): Promise<ConvergeResult> {
   const { key, digest, run, mode } = message;
   const { journal, blobs, emit, facts } = options;
   const writes = mode === 'apply';
@@ -95,7 +124,8 @@ async function work(message: ConvergeMessage, plan: RolePlan, options: ConvergeC
     contents: blobs,
     signal,
     memory,
-    onOutput: (stream: 'stdout' | 'stderr', text: string) => emit({ event: 'output', resource, stream, text }),
+    onOutput: (stream: 'stdout' | 'stderr', text: string) =>
+      emit({ event: 'output', resource, stream, text }),
   });
   const result = await converge(plan, {
     run,
@@ -119,5 +149,16 @@ async function work(message: ConvergeMessage, plan: RolePlan, options: ConvergeC
 
 function notStarted(message: ConvergeMessage, problem: Problem): ConvergeResult {
   const { key, digest, run, mode } = message;
-  return { key, digest, run, mode, complete: false, ok: false, outcomes: countOutcomes([]), reports: [], problem, milliseconds: 0 };
+  return {
+    key,
+    digest,
+    run,
+    mode,
+    complete: false,
+    ok: false,
+    outcomes: countOutcomes([]),
+    reports: [],
+    problem,
+    milliseconds: 0,
+  };
 }

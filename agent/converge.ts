@@ -5,8 +5,8 @@
  * Never throws; never acts in check mode.
  */
 
-import type { Interrupted, JournalRecord } from './journal.ts';
 import { Handlers } from './handlers.ts';
+import type { Interrupted, JournalRecord } from './journal.ts';
 import type { AgentEvent, ConvergeMode, ConvergeResult } from './protocol/message.ts';
 import { countOutcomes, type ResourceReport } from './protocol/outcome.ts';
 import type { PlannedResource, RolePlan } from './protocol/plan.ts';
@@ -14,7 +14,15 @@ import type { Problem } from './protocol/problem.ts';
 import { agentProblem } from './protocol/problem-codes.ts';
 import { resources } from './resources/index.ts';
 import { Results } from './results.ts';
-import { concludeActed, failed, type Finished, lookAt, problemOf, runResource, type Workplace } from './run-resource.ts';
+import {
+  concludeActed,
+  type Finished,
+  failed,
+  lookAt,
+  problemOf,
+  runResource,
+  type Workplace,
+} from './run-resource.ts';
 import type { System, SystemReader } from './system/system.ts';
 
 export interface ConvergeOptions {
@@ -85,7 +93,9 @@ class Convergence {
 
   result(milliseconds: number): ConvergeResult {
     const { key, digest, run, mode } = this.#options;
-    const ok = this.#problem === undefined && !this.#reports.some((report) => report.outcome === 'failed' && report.ignored !== true);
+    const ok =
+      this.#problem === undefined &&
+      !this.#reports.some((report) => report.outcome === 'failed' && report.ignored !== true);
     return {
       key,
       digest,
@@ -163,9 +173,11 @@ class Convergence {
     const { outcome } = report;
     this.#reports.push(report);
     this.#options.emit({ event: 'finished', report });
-    if (resource.meta.register !== undefined) this.#results.register(resource.meta.register, finished.registered);
+    if (resource.meta.register !== undefined)
+      this.#results.register(resource.meta.register, finished.registered);
     if (outcome === 'changed' || outcome === 'unknown') this.#handlers.notify(resource.meta.notify ?? []);
-    if (this.#options.mode === 'check' && (outcome === 'changed' || outcome === 'unknown')) this.#pending.push(resource);
+    if (this.#options.mode === 'check' && (outcome === 'changed' || outcome === 'unknown'))
+      this.#pending.push(resource);
     if (outcome === 'failed') this.#unsettled.add(resource.id);
     if (outcome === 'changed') await this.#journal(resource, report, finished);
     const breaks = outcome === 'failed' && report.ignored !== true;
@@ -179,7 +191,13 @@ class Convergence {
   }
 
   async #skip(resource: PlannedResource, reason: string): Promise<void> {
-    const report: ResourceReport = { resource: resource.id, outcome: 'skipped', changes: [], milliseconds: 0, reason };
+    const report: ResourceReport = {
+      resource: resource.id,
+      outcome: 'skipped',
+      changes: [],
+      milliseconds: 0,
+      reason,
+    };
     const earlier = this.#options.interrupted?.done.get(resource.id);
     const registered = earlier?.registered ?? { changed: false, failed: false, skipped: true };
     await this.#take(resource, { report, registered });
@@ -188,12 +206,14 @@ class Convergence {
   #skipReason(resource: PlannedResource): string | undefined {
     const { tags = [], requires = [] } = resource.meta;
     const { tags: wanted, skipTags = [], interrupted } = this.#options;
-    if (wanted !== undefined && !tags.some((tag) => wanted.includes(tag))) return 'its tags are not asked for';
+    if (wanted !== undefined && !tags.some((tag) => wanted.includes(tag)))
+      return 'its tags are not asked for';
     if (tags.some((tag) => skipTags.includes(tag))) return 'its tags are to be skipped';
     if (this.#broken) return 'an earlier resource failed';
     const missing = requires.find((id) => this.#unsettled.has(id));
     if (missing !== undefined) return `${missing}, which it requires, failed`;
-    if (isOneShot(resource) && interrupted?.done.has(resource.id) === true) return `done already by the interrupted run ${interrupted.run}`;
+    if (isOneShot(resource) && interrupted?.done.has(resource.id) === true)
+      return `done already by the interrupted run ${interrupted.run}`;
     return undefined;
   }
 
@@ -204,7 +224,8 @@ class Convergence {
   #stopped(): boolean {
     const { stop } = this.#options;
     if (!stop.aborted) return false;
-    this.#problem ??= (stop.reason as Problem | undefined) ?? agentProblem('agent.cancelled', 'the run was cancelled');
+    this.#problem ??=
+      (stop.reason as Problem | undefined) ?? agentProblem('agent.cancelled', 'the run was cancelled');
     return true;
   }
 
@@ -228,21 +249,30 @@ class Convergence {
 }
 
 /** The resource at `index` with the following ones that can be applied in one transaction with it. */
-function neighbours(list: readonly PlannedResource[], index: number, mode: ConvergeMode): readonly PlannedResource[] {
+function neighbours(
+  list: readonly PlannedResource[],
+  index: number,
+  mode: ConvergeMode,
+): readonly PlannedResource[] {
   const first = list[index] as PlannedResource;
-  if (mode === 'check' || resources[first.kind].applyTogether === undefined || !isPlain(first)) return [first];
+  if (mode === 'check' || resources[first.kind].applyTogether === undefined || !isPlain(first))
+    return [first];
   let end = index + 1;
-  while (end < list.length && list[end]?.kind === first.kind && isPlain(list[end] as PlannedResource)) end += 1;
+  while (end < list.length && list[end]?.kind === first.kind && isPlain(list[end] as PlannedResource))
+    end += 1;
   return list.slice(index, end);
 }
 
 /** Without meta parameters that give a resource a course of its own. */
 function isPlain({ meta }: PlannedResource): boolean {
-  return [meta.when, meta.retries, meta.timeout, meta.changedWhen, meta.failedWhen, meta.requires].every((each) => each === undefined);
+  return [meta.when, meta.retries, meta.timeout, meta.changedWhen, meta.failedWhen, meta.requires].every(
+    (each) => each === undefined,
+  );
 }
 
 /** Kinds that a second look cannot recognise as done. */
 function isOneShot(resource: PlannedResource): boolean {
-  if (resource.kind === 'command') return resource.wanted.creates === undefined && resource.wanted.removes === undefined;
+  if (resource.kind === 'command')
+    return resource.wanted.creates === undefined && resource.wanted.removes === undefined;
   return false;
 }

@@ -6,12 +6,11 @@
 
 import type { Blobs } from './blobs.ts';
 import type { Channel } from './channel.ts';
-import { runConverge } from './converge-call.ts';
+import { type HeldPlan, runConverge } from './converge-call.ts';
 import { gatherFacts } from './facts/gather.ts';
 import type { Journal } from './journal.ts';
 import type { Facts } from './protocol/facts.ts';
 import type { ConvergeMessage, ExecMessage, ReconcilerMessage } from './protocol/message.ts';
-import type { RolePlan } from './protocol/plan.ts';
 import { type Problem, ProblemError } from './protocol/problem.ts';
 import { agentProblem } from './protocol/problem-codes.ts';
 import { runProgram } from './system/exec.ts';
@@ -23,12 +22,6 @@ export interface DispatchOptions {
   readonly lockDirectory: string;
   readonly now: () => number;
   readonly date: () => string;
-}
-
-/** A plan the agent keeps, so that the next call can be a few bytes. */
-export interface HeldPlan {
-  readonly digest: string;
-  readonly plan: RolePlan;
 }
 
 type Work = Exclude<ReconcilerMessage, { type: 'welcome' | 'close' }>;
@@ -106,12 +99,22 @@ export class Dispatcher {
         signal: stop,
         ...(message.stdin !== undefined && { stdin: message.stdin }),
         ...(message.cwd !== undefined && { cwd: message.cwd }),
-        onOutput: (stream, text) => channel.event(message.id, { event: 'output', resource: '', stream, text }),
+        onOutput: (stream, text) =>
+          channel.event(message.id, { event: 'output', resource: '', stream, text }),
       });
-      const late = ended.timedOut ? agentProblem('resource.timeout', `not done after ${message.timeout} seconds`) : undefined;
-      channel.send({ type: 'executed', id: message.id, status: ended.status, signal: ended.signal, ...(late && { problem: late }) });
+      const late = ended.timedOut
+        ? agentProblem('resource.timeout', `not done after ${message.timeout} seconds`)
+        : undefined;
+      channel.send({
+        type: 'executed',
+        id: message.id,
+        status: ended.status,
+        signal: ended.signal,
+        ...(late && { problem: late }),
+      });
     } catch (error) {
-      const problem = error instanceof ProblemError ? error.problem : agentProblem('agent.internal', String(error));
+      const problem =
+        error instanceof ProblemError ? error.problem : agentProblem('agent.internal', String(error));
       channel.send({ type: 'executed', id: message.id, status: null, signal: null, problem });
     }
   }

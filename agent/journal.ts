@@ -11,7 +11,14 @@ import { type ConvergeResult, type JournalEntry, journalEntrySchema } from './pr
 import type { Registered, ResourceReport } from './protocol/outcome.ts';
 
 type Line =
-  | { readonly begin: { readonly run: string; readonly key: string; readonly digest: string; readonly startedAt: string } }
+  | {
+      readonly begin: {
+        readonly run: string;
+        readonly key: string;
+        readonly digest: string;
+        readonly startedAt: string;
+      };
+    }
   | { readonly owes: readonly string[] }
   | { readonly done: ResourceReport; readonly registered?: Registered | undefined }
   | { readonly end: ConvergeResult }
@@ -20,7 +27,10 @@ type Line =
 /** What earlier runs left: acts that an interrupted run of the same plan finished, and handlers that never ran well. */
 export interface Interrupted {
   readonly run: string;
-  readonly done: ReadonlyMap<string, { readonly report: ResourceReport; readonly registered?: Registered | undefined }>;
+  readonly done: ReadonlyMap<
+    string,
+    { readonly report: ResourceReport; readonly registered?: Registered | undefined }
+  >;
   readonly owes: ReadonlySet<string>;
 }
 
@@ -48,7 +58,9 @@ export class Journal {
 
   /** What earlier runs of this key left. Acts count only for the same digest and an interrupted run; owed handlers always. */
   async interrupted(key: string, digest: string): Promise<Interrupted | undefined> {
-    const mine = (await this.#remembered()).filter(({ entry }) => entry.key === key && entry.result?.ok !== true);
+    const mine = (await this.#remembered()).filter(
+      ({ entry }) => entry.key === key && entry.result?.ok !== true,
+    );
     if (mine.length === 0) return undefined;
     const done = new Map<string, { report: ResourceReport; registered?: Registered | undefined }>();
     const owes = new Set<string>();
@@ -56,7 +68,8 @@ export class Journal {
       for (const handler of owed) owes.add(handler);
       for (const report of entry.reports) {
         if (report.handler !== undefined) owes.delete(report.handler);
-        else if (entry.digest === digest && entry.result?.complete !== true) done.set(report.resource, { report, registered: registered.get(report.resource) });
+        else if (entry.digest === digest && entry.result?.complete !== true)
+          done.set(report.resource, { report, registered: registered.get(report.resource) });
       }
     }
     return { run: mine.map(({ entry }) => entry.run).join(', '), done, owes };
@@ -64,21 +77,30 @@ export class Journal {
 
   /** Opens the record of one converge; its file appears with the first line that matters. */
   record(begin: { run: string; key: string; digest: string; startedAt: string }): JournalRecord {
-    const file = join(this.#directory, `${begin.run}.${begin.key.replaceAll(/[^A-Za-z0-9._-]/g, '_')}${suffix}`);
+    const file = join(
+      this.#directory,
+      `${begin.run}.${begin.key.replaceAll(/[^A-Za-z0-9._-]/g, '_')}${suffix}`,
+    );
     return new JournalRecord(this.#directory, file, begin);
   }
 
   /** These runs are recorded elsewhere: forgets them, but keeps what they still owe. */
   async recorded(runs: readonly string[]): Promise<void> {
     const known = (await this.#remembered()).filter(({ entry }) => runs.includes(entry.run));
-    const owing = known.filter(({ entry, owes, recorded }) => entry.result?.ok !== true && owes.length > 0 && !recorded);
-    await Promise.all(owing.map(({ file }) => appendFile(file, `${JSON.stringify({ recorded: true })}\n`).catch(() => {})));
+    const owing = known.filter(
+      ({ entry, owes, recorded }) => entry.result?.ok !== true && owes.length > 0 && !recorded,
+    );
+    await Promise.all(
+      owing.map(({ file }) => appendFile(file, `${JSON.stringify({ recorded: true })}\n`).catch(() => {})),
+    );
     await this.#remove(known.filter(({ entry, owes }) => entry.result?.ok === true || owes.length === 0));
   }
 
   /** A later converge of this key has ended well: nothing is owed any more. */
   async settle(key: string, run: string): Promise<void> {
-    await this.#remove((await this.#remembered()).filter(({ entry }) => entry.key === key && entry.run !== run));
+    await this.#remove(
+      (await this.#remembered()).filter(({ entry }) => entry.key === key && entry.run !== run),
+    );
   }
 
   async #remove(gone: readonly Remembered[]): Promise<void> {
@@ -89,7 +111,9 @@ export class Journal {
   async #remembered(): Promise<readonly Remembered[]> {
     const names = await readdir(this.#directory).catch(() => []);
     const files = names.filter((name) => name.endsWith(suffix)).map((name) => join(this.#directory, name));
-    const read = await Promise.all(files.map(async (file) => remember(file, await readFile(file, 'utf8').catch(() => ''))));
+    const read = await Promise.all(
+      files.map(async (file) => remember(file, await readFile(file, 'utf8').catch(() => ''))),
+    );
     return read
       .filter((remembered) => remembered !== undefined)
       .sort((a, b) => (a.entry.startedAt < b.entry.startedAt ? -1 : 1));
@@ -163,7 +187,11 @@ function remember(file: string, text: string): Remembered | undefined {
       if (line.registered !== undefined) registered.set(line.done.resource, line.registered);
     }
   }
-  const entry = journalEntrySchema.safeParse({ ...first.begin, reports, ...(result && { result: { ...result, reports } }) });
+  const entry = journalEntrySchema.safeParse({
+    ...first.begin,
+    reports,
+    ...(result && { result: { ...result, reports } }),
+  });
   return entry.success ? { file, entry: entry.data, registered, owes: [...owes], recorded } : undefined;
 }
 

@@ -59,7 +59,8 @@ async function removeStale(path: string): Promise<void> {
     await mkdir(breaker);
   } catch {
     const made = await lstat(breaker).catch(() => undefined);
-    if (made !== undefined && Date.now() - made.mtimeMs > breakerStaleMs) await rmdir(breaker).catch(() => {});
+    if (made !== undefined && Date.now() - made.mtimeMs > breakerStaleMs)
+      await rmdir(breaker).catch(() => {});
     await pause(20);
     return;
   }
@@ -79,7 +80,8 @@ async function release(path: string, mine: Holder): Promise<void> {
 async function readHolder(path: string): Promise<Holder | undefined> {
   try {
     const holder = JSON.parse(await readFile(path, 'utf8')) as Partial<Holder>;
-    const whole = typeof holder.pid === 'number' && typeof holder.start === 'string' && typeof holder.boot === 'string';
+    const whole =
+      typeof holder.pid === 'number' && typeof holder.start === 'string' && typeof holder.boot === 'string';
     return whole ? ({ run: '', ...holder } as Holder) : undefined;
   } catch {
     return undefined;

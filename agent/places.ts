@@ -13,9 +13,13 @@ export interface Places {
 }
 
 /** TOWLINE_HOST_DIR, where set, holds both: it makes several hosts of one machine tell apart. */
-export function findPlaces(env: Readonly<Record<string, string | undefined>>, uid: number, home: string): Places {
+export function findPlaces(
+  env: Readonly<Record<string, string | undefined>>,
+  uid: number,
+  home: string,
+): Places {
   const own = env.TOWLINE_HOST_DIR;
-  if (own !== undefined && own.startsWith('/')) return { lock: own, journal: join(own, 'journal') };
+  if (own?.startsWith('/')) return { lock: own, journal: join(own, 'journal') };
   return {
     lock: ['/run/lock', '/tmp'].find(isWritable) ?? '/tmp',
     journal: uid === 0 ? '/var/lib/towline/journal' : join(home, '.local/state/towline/journal'),

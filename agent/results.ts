@@ -4,7 +4,13 @@
  * Never evaluates text; expressions are data.
  */
 
-import { type Evaluated, type Expression, evaluateExpression, truth, unknownValue } from './protocol/expression.ts';
+import {
+  type Evaluated,
+  type Expression,
+  evaluateExpression,
+  truth,
+  unknownValue,
+} from './protocol/expression.ts';
 import type { Json } from './protocol/json.ts';
 import type { Registered } from './protocol/outcome.ts';
 

@@ -4,17 +4,18 @@
  * Never throws: what a kind throws becomes the report's problem.
  */
 
+import { pause } from './pause.ts';
 import type { Change } from './protocol/change.ts';
 import type { ConvergeMode } from './protocol/message.ts';
 import type { Registered, ResourceReport } from './protocol/outcome.ts';
 import type { Meta, PlannedResource } from './protocol/plan.ts';
 import { type Problem, ProblemError } from './protocol/problem.ts';
 import { agentProblem } from './protocol/problem-codes.ts';
-import { pause } from './pause.ts';
-import type { Applied, CheckContext, Resource } from './resources/resource.ts';
 import { resources } from './resources/index.ts';
+import type { Applied, CheckContext, Resource } from './resources/resource.ts';
 import type { Results } from './results.ts';
 import type { System, SystemReader } from './system/system.ts';
+import { witnessed } from './witness.ts';
 
 /** What running a resource needs from its converge. */
 export interface Workplace {
@@ -39,7 +40,9 @@ export interface Finished {
 }
 
 /** The first look: finished already, or these changes are to be made. */
-export type Looked = { readonly finished: Finished } | { readonly changes: readonly Change[]; readonly startedAt: number };
+export type Looked =
+  | { readonly finished: Finished }
+  | { readonly changes: readonly Change[]; readonly startedAt: number };
 
 type AnyResource = Resource<PlannedResource['kind']>;
 
@@ -57,7 +60,11 @@ export async function runResource(resource: PlannedResource, place: Workplace): 
 }
 
 /** Condition, guard and first check. */
-export async function lookAt(resource: PlannedResource, place: Workplace, startedAt: number): Promise<Looked> {
+export async function lookAt(
+  resource: PlannedResource,
+  place: Workplace,
+  startedAt: number,
+): Promise<Looked> {
   const end = (outcome: ResourceReport['outcome'], reason: string): Looked => ({
     finished: finish(resource, place, { outcome, reason, startedAt }),
   });
@@ -66,8 +73,7 @@ export async function lookAt(resource: PlannedResource, place: Workplace, starte
   if (wanted === false) return end('skipped', 'its condition does not hold');
   if (wanted === 'unknown') return end('unknown', 'its condition depends on something not yet done');
   const kind = kindOf(resource);
-  const open = await passesGuard(resource, kind, place);
-  if (open !== true) return open === false ? end('skipped', 'its guard says no') : end('unknown', open);
+  if (!(await passesGuard(resource, kind, place))) return end('skipped', 'its guard says no');
   return withTimeout(resource.meta, async (signal) => {
     const reader = place.reader(resource.id, signal);
     const looked = await kind.check(reader, resource.wanted, contextOf(place));
@@ -75,6 +81,8 @@ export async function lookAt(resource: PlannedResource, place: Workplace, starte
       if (place.mode === 'check') return end('unknown', looked.unknown);
       throw new ProblemError(agentProblem('resource.failed', looked.unknown));
     }
+    const unsure = place.mode === 'check' && looked.length > 0 && hasGuard(resource);
+    if (unsure) return end('unknown', 'its guards are programs, which a dry run does not start');
     if (looked.length > 0) return { changes: looked, startedAt };
     const observed = await kind.observe?.(reader, resource.wanted);
     return { finished: settle(resource, place, { changes: [], startedAt, registered: observed }) };
@@ -90,9 +98,14 @@ export async function concludeActed(
   const kind = kindOf(resource);
   const reader = place.reader(resource.id, new AbortController().signal);
   const again = await (kind.verify ?? kind.check)(reader, resource.wanted, contextOf(place));
-  const left = 'unknown' in again ? again.unknown : again.map((change) => `${change.action} ${change.property}`).join(', ');
+  const left =
+    'unknown' in again
+      ? again.unknown
+      : again.map((change) => `${change.action} ${change.property}`).join(', ');
   if (left !== '' && acted.applied?.failure === undefined) {
-    throw new ProblemError(agentProblem('resource.not-converged', `after the change it still needs: ${left}`));
+    throw new ProblemError(
+      agentProblem('resource.not-converged', `after the change it still needs: ${left}`),
+    );
   }
   const observed = await kind.observe?.(reader, resource.wanted);
   return settle(resource, place, {
@@ -104,18 +117,27 @@ export async function concludeActed(
 }
 
 /** A finished report for a resource that failed. */
-export function failed(resource: PlannedResource, place: Workplace, failure: { problem: Problem; startedAt: number; changes?: readonly Change[] }): Finished {
+export function failed(
+  resource: PlannedResource,
+  place: Workplace,
+  failure: { problem: Problem; startedAt: number; changes?: readonly Change[] },
+): Finished {
   return finish(resource, place, { outcome: 'failed', ...failure });
 }
 
 /** What a resource throws, as a problem. */
 export function problemOf(error: unknown, resource: PlannedResource): Problem {
   if (error instanceof ProblemError) return error.problem;
-  const text = error instanceof Error ? `${error.message} ${error.stack?.split('\n')[1]?.trim() ?? ''}` : String(error);
+  const text =
+    error instanceof Error ? `${error.message} ${error.stack?.split('\n')[1]?.trim() ?? ''}` : String(error);
   return agentProblem('agent.internal', `${resource.id}: ${text}`);
 }
 
-async function attemptOnce(resource: PlannedResource, place: Workplace, startedAt: number): Promise<Finished> {
+async function attemptOnce(
+  resource: PlannedResource,
+  place: Workplace,
+  startedAt: number,
+): Promise<Finished> {
   let changes: readonly Change[] = [];
   try {
     const looked = await lookAt(resource, place, startedAt);
@@ -124,8 +146,9 @@ async function attemptOnce(resource: PlannedResource, place: Workplace, startedA
     if (place.mode === 'check') return finish(resource, place, { outcome: 'changed', changes, startedAt });
     await place.acting(resource);
     return await withTimeout(resource.meta, async (signal) => {
-      const system = place.system(resource.id, signal);
+      const { system, acts } = witnessed(place.system(resource.id, signal));
       const applied = await kindOf(resource).apply(system, resource.wanted, changes, contextOf(place));
+      if (acts() === 0) throw new ProblemError(agentProblem('resource.surprise', surpriseText(changes)));
       return concludeActed(resource, place, { changes, startedAt, applied });
     });
   } catch (error) {
@@ -148,12 +171,15 @@ function contextOf(place: Workplace): CheckContext {
   };
 }
 
-async function passesGuard(resource: PlannedResource, kind: AnyResource, place: Workplace): Promise<boolean | string> {
-  if (kind.guard === undefined) return true;
-  if (place.mode === 'check') return hasGuard(resource) ? 'its guards are programs, which a dry run does not start' : true;
-  return withTimeout(resource.meta, (signal) =>
-    (kind.guard as NonNullable<AnyResource['guard']>)(place.system(resource.id, signal), resource.wanted),
-  );
+/** Guards are programs, so a dry run does not start them. */
+async function passesGuard(resource: PlannedResource, kind: AnyResource, place: Workplace): Promise<boolean> {
+  const { guard } = kind;
+  if (guard === undefined || place.mode === 'check') return true;
+  return withTimeout(resource.meta, (signal) => guard(place.system(resource.id, signal), resource.wanted));
+}
+
+function surpriseText(changes: readonly Change[]): string {
+  return `it announced ${changes.map((change) => `${change.action} ${change.property}`).join(', ')} and did nothing`;
 }
 
 function hasGuard(resource: PlannedResource): boolean {
@@ -165,10 +191,13 @@ async function withTimeout<T>(meta: Meta, act: (signal: AbortSignal) => Promise<
   if (meta.timeout === undefined) return act(controller.signal);
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      controller.abort();
-      reject(new ProblemError(agentProblem('resource.timeout', `not done after ${meta.timeout} seconds`)));
-    }, (meta.timeout as number) * 1000);
+    timer = setTimeout(
+      () => {
+        controller.abort();
+        reject(new ProblemError(agentProblem('resource.timeout', `not done after ${meta.timeout} seconds`)));
+      },
+      (meta.timeout as number) * 1000,
+    );
   });
   try {
     return await Promise.race([act(controller.signal), late]);
@@ -181,18 +210,35 @@ async function withTimeout<T>(meta: Meta, act: (signal: AbortSignal) => Promise<
 function settle(
   resource: PlannedResource,
   place: Workplace,
-  happened: { changes: readonly Change[]; startedAt: number; registered?: Registered | undefined; failure?: Problem | undefined },
+  happened: {
+    changes: readonly Change[];
+    startedAt: number;
+    registered?: Registered | undefined;
+    failure?: Problem | undefined;
+  },
 ): Finished {
   const { changedWhen, failedWhen } = resource.meta;
   const { changes, startedAt, failure } = happened;
-  const own: Registered = { ...happened.registered, changed: changes.length > 0, failed: failure !== undefined, skipped: false };
-  const isFailed = failedWhen === undefined ? failure !== undefined : place.results.holds(failedWhen, own) === true;
+  const own: Registered = {
+    ...happened.registered,
+    changed: changes.length > 0,
+    failed: failure !== undefined,
+    skipped: false,
+  };
+  const isFailed =
+    failedWhen === undefined ? failure !== undefined : place.results.holds(failedWhen, own) === true;
   if (isFailed) {
     const problem = failure ?? agentProblem('resource.condition-failed', 'its failedWhen condition holds');
     return finish(resource, place, { outcome: 'failed', problem, changes, startedAt, registered: own });
   }
-  const changed = changedWhen === undefined ? changes.length > 0 : place.results.holds(changedWhen, own) === true;
-  return finish(resource, place, { outcome: changed ? 'changed' : 'unchanged', changes, startedAt, registered: own });
+  const changed =
+    changedWhen === undefined ? changes.length > 0 : place.results.holds(changedWhen, own) === true;
+  return finish(resource, place, {
+    outcome: changed ? 'changed' : 'unchanged',
+    changes,
+    startedAt,
+    registered: own,
+  });
 }
 
 interface Ending {

@@ -8,6 +8,7 @@ import type { Readable, Writable } from 'node:stream';
 import { Blobs } from './blobs.ts';
 import { Channel } from './channel.ts';
 import { Dispatcher } from './dispatch.ts';
+import { gatherFacts } from './facts/gather.ts';
 import { Journal } from './journal.ts';
 import type { Places } from './places.ts';
 import type { Chunk } from './protocol/frame.ts';
@@ -15,7 +16,6 @@ import type { ReconcilerMessage } from './protocol/message.ts';
 import type { Problem } from './protocol/problem.ts';
 import { agentProblem } from './protocol/problem-codes.ts';
 import { PROTOCOL_VERSION } from './protocol/version.ts';
-import { gatherFacts } from './facts/gather.ts';
 
 export interface SessionOptions {
   readonly input: Readable;
@@ -77,7 +77,9 @@ class Session {
       this.#close = resolve;
     });
     this.#journal = new Journal(options.places.journal);
-    this.#blobs = new Blobs((sha256, offset, bytes) => this.#channel.send({ type: 'need', sha256, offset, bytes }));
+    this.#blobs = new Blobs((sha256, offset, bytes) =>
+      this.#channel.send({ type: 'need', sha256, offset, bytes }),
+    );
     this.#channel = new Channel(options.input, options.output, {
       message: (message) => this.#message(message),
       chunk: (chunk: Chunk) => this.#blobs.chunk(chunk),

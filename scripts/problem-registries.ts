@@ -15,14 +15,10 @@ export interface ProblemRegistry {
   readonly codes: ReadonlyMap<string, ProblemKind>;
 }
 
-const places = [
-  'agent/protocol/problem-codes.ts',
-  'inventory/problem-codes.ts',
-  'reconciler/base/problem-codes/*.ts',
-];
+const places = ['inventory/problem-codes.ts', 'reconciler/base/problem-codes/*.ts'];
 const root = resolve(import.meta.dirname, '..');
 
-/** All registries, in the order of the house: agent, inventory, reconciler. */
+/** All registries, in the order of the house: inventory, reconciler. */
 export async function problemRegistries(): Promise<ProblemRegistry[]> {
   const files = places.flatMap((place) => globSync(place, { cwd: root }).sort());
   return Promise.all(files.map(readRegistry));
@@ -74,7 +70,7 @@ export function problemsPage(registries: readonly ProblemRegistry[]): string {
 
 function titleOf(file: string): string {
   const [folder] = file.split('/');
-  if (folder !== 'reconciler') return folder === 'agent' ? 'Agent and protocol' : 'Inventory';
+  if (folder !== 'reconciler') return 'Inventory';
   const name = file.replace(/^.*\//, '').replace(/\.ts$/, '').replaceAll('-', ' ');
   return `Reconciler: ${name}`;
 }

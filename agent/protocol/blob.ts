@@ -4,19 +4,19 @@
  * Pure.
  */
 
-import * as z from 'zod/mini';
+import * as z from './schema.ts';
 
-export const sha256Schema = z.string().check(z.regex(/^[0-9a-f]{64}$/));
-export const contentSchema = z.object({ sha256: sha256Schema, size: z.number().check(z.nonnegative()) });
+export const sha256Schema = z.string().check(z.matches(/^[0-9a-f]{64}$/));
+export const contentSchema = z.object({
+  sha256: sha256Schema,
+  size: z.number().check(z.holds((size) => size >= 0, 'is negative')),
+});
 
 /** A reference to content. */
-export type Content = z.infer<typeof contentSchema>;
+export type Content = z.Infer<typeof contentSchema>;
 
 /** Content up to this many bytes travels inside the converge call; larger content is pulled by the agent. */
 export const inlineLimit = 256 * 1024;
-
-/** Most bytes of content that one converge call carries inline; the rest is pulled. */
-export const inlineTotalLimit = 8 * 1024 * 1024;
 
 /** Bytes per pulled chunk. */
 export const chunkSize = 256 * 1024;

@@ -4,7 +4,7 @@
  * Never holds a secret: sensitive resources carry the fact of a change only.
  */
 
-import * as z from 'zod/mini';
+import * as z from './schema.ts';
 
 export const changeActions = ['create', 'update', 'remove', 'run'] as const;
 
@@ -13,13 +13,13 @@ export const changeActions = ['create', 'update', 'remove', 'run'] as const;
  * `from` and `to` its values as text, `diff` a unified diff of text content where there is one.
  */
 export const changeSchema = z.object({
-  action: z.enum(changeActions),
+  action: z.oneOf(changeActions),
   property: z.string(),
   from: z.optional(z.string()),
   to: z.optional(z.string()),
   diff: z.optional(z.string()),
 });
-export type Change = z.infer<typeof changeSchema>;
+export type Change = z.Infer<typeof changeSchema>;
 
 /** Identity of a change for comparing announced and done. */
 export function changeKey(change: Change): string {

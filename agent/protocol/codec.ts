@@ -5,10 +5,10 @@
  */
 
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
-import type * as z from 'zod/mini';
 import { encodeFrame, type Frame, frameLimit, frameTypes } from './frame.ts';
 import { ProblemError } from './problem.ts';
 import { agentProblem } from './problem-codes.ts';
+import type * as z from './schema.ts';
 
 /** Shorter messages are not worth deflating. */
 const deflateFrom = 512;
@@ -21,7 +21,7 @@ export function encodeMessage(message: object): Buffer[] {
 }
 
 /** The message in a frame. Throws a ProblemError: protocol.bad-frame or protocol.bad-message, with the path of what is wrong. */
-export function decodeMessage<T>(frame: Frame, schema: z.ZodMiniType<T>): T {
+export function decodeMessage<T>(frame: Frame, schema: z.Schema<T>): T {
   const parsed = schema.safeParse(parse(frame));
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];

@@ -4,8 +4,8 @@
  * Pure; never evaluates text.
  */
 
-import * as z from 'zod/mini';
 import type { Json } from './json.ts';
+import * as z from './schema.ts';
 
 export const comparisons = ['==', '!=', '<', '<=', '>', '>=', 'in'] as const;
 export type Comparison = (typeof comparisons)[number];
@@ -17,14 +17,14 @@ export type Expression =
   | { readonly op: 'and' | 'or'; readonly left: Expression; readonly right: Expression }
   | { readonly op: Comparison; readonly left: Expression; readonly right: Expression };
 
-export const expressionSchema: z.ZodMiniType<Expression> = z.lazy(() =>
+export const expressionSchema: z.Schema<Expression> = z.lazy(() =>
   z.union([
     z.object({ op: z.literal('value'), value: z.json() }),
     z.object({ op: z.literal('get'), path: z.array(z.string()) }),
     z.object({ op: z.literal('not'), of: expressionSchema }),
-    z.object({ op: z.enum(['and', 'or', ...comparisons]), left: expressionSchema, right: expressionSchema }),
+    z.object({ op: z.oneOf(['and', 'or', ...comparisons]), left: expressionSchema, right: expressionSchema }),
   ]),
-) as z.ZodMiniType<Expression>;
+) as z.Schema<Expression>;
 
 /** Stands for a value that a dry run cannot know. */
 export const unknownValue: unique symbol = Symbol('unknown');

@@ -5,12 +5,12 @@
  * Pure; docs/protocol.md shows the same bytes and messages.
  */
 
-import * as z from 'zod/mini';
 import { sha256Schema } from './blob.ts';
 import { factsSchema } from './facts.ts';
-import { outcomes, resourceReportSchema } from './outcome.ts';
+import { countsSchema, resourceReportSchema } from './outcome.ts';
 import { planDeltaSchema, rolePlanSchema } from './plan.ts';
 import { problemSchema } from './problem-schema.ts';
+import * as z from './schema.ts';
 
 export const convergeModes = ['apply', 'check'] as const;
 export type ConvergeMode = (typeof convergeModes)[number];
@@ -27,7 +27,7 @@ const id = z.number();
 const convergeMessage = z.object({
   type: z.literal('converge'),
   id,
-  mode: z.enum(convergeModes),
+  mode: z.oneOf(convergeModes),
   /** The run this belongs to; the journal answers with it. */
   run: z.string(),
   /** Key of the plan among those an agent holds: `environment/role`. */
@@ -53,7 +53,7 @@ const execMessage = z.object({
   timeout: z.number(),
 });
 
-export const reconcilerMessageSchema = z.discriminatedUnion('type', [
+export const reconcilerMessageSchema = z.variants('type', [
   /** Answer to hello: the session is open. `credit` bytes of events may be sent before more is granted. */
   z.object({ type: z.literal('welcome'), heartbeat: z.number(), credit: z.number() }),
   convergeMessage,
@@ -71,45 +71,47 @@ export const reconcilerMessageSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('pong'), id }),
   z.object({ type: z.literal('close'), reason: z.string() }),
 ]);
-export type ReconcilerMessage = z.infer<typeof reconcilerMessageSchema>;
-export type ConvergeMessage = z.infer<typeof convergeMessage>;
-export type ExecMessage = z.infer<typeof execMessage>;
+export type ReconcilerMessage = z.Infer<typeof reconcilerMessageSchema>;
+export type ConvergeMessage = z.Infer<typeof convergeMessage>;
+export type ExecMessage = z.Infer<typeof execMessage>;
 
 /** Progress inside a converge or exec call. */
-export const agentEventSchema = z.discriminatedUnion('event', [
-  z.object({ event: z.literal('started'), resource: z.string(), handler: z.optional(z.string()) }),
-  z.object({
-    event: z.literal('output'),
-    resource: z.string(),
-    stream: z.enum(['stdout', 'stderr']),
-    text: z.string(),
-  }),
-  z.object({
-    event: z.literal('retrying'),
-    resource: z.string(),
-    attempt: z.number(),
-    problem: problemSchema,
-  }),
-  z.object({ event: z.literal('finished'), report: resourceReportSchema }),
-  z.object({ event: z.literal('waiting'), reason: z.string() }),
-]);
-export type AgentEvent = z.infer<typeof agentEventSchema>;
+export const agentEventSchema = /* @__PURE__ */ z.lazy(() =>
+  z.variants('event', [
+    z.object({ event: z.literal('started'), resource: z.string(), handler: z.optional(z.string()) }),
+    z.object({
+      event: z.literal('output'),
+      resource: z.string(),
+      stream: z.oneOf(['stdout', 'stderr']),
+      text: z.string(),
+    }),
+    z.object({
+      event: z.literal('retrying'),
+      resource: z.string(),
+      attempt: z.number(),
+      problem: problemSchema,
+    }),
+    z.object({ event: z.literal('finished'), report: resourceReportSchema }),
+    z.object({ event: z.literal('waiting'), reason: z.string() }),
+  ]),
+);
+export type AgentEvent = z.Infer<typeof agentEventSchema>;
 
 /** How one converge call ended: complete is false when it stopped before its last resource. */
 export const convergeResultSchema = z.object({
   key: z.string(),
   digest: z.string(),
   run: z.string(),
-  mode: z.enum(convergeModes),
+  mode: z.oneOf(convergeModes),
   complete: z.boolean(),
   ok: z.boolean(),
-  outcomes: z.record(z.enum(outcomes), z.number()),
+  outcomes: countsSchema,
   reports: z.array(resourceReportSchema),
   /** Why it stopped early, or could not start. */
   problem: z.optional(problemSchema),
   milliseconds: z.number(),
 });
-export type ConvergeResult = z.infer<typeof convergeResultSchema>;
+export type ConvergeResult = z.Infer<typeof convergeResultSchema>;
 
 /** What the host remembers of a run whose end no session has recorded yet. */
 export const journalEntrySchema = z.object({
@@ -121,37 +123,39 @@ export const journalEntrySchema = z.object({
   result: z.optional(convergeResultSchema),
   reports: z.array(resourceReportSchema),
 });
-export type JournalEntry = z.infer<typeof journalEntrySchema>;
+export type JournalEntry = z.Infer<typeof journalEntrySchema>;
 
-export const agentMessageSchema = z.discriminatedUnion('type', [
-  z.object({
-    type: z.literal('hello'),
-    protocol: z.number(),
-    agent: z.string(),
-    pid: z.number(),
-    node: z.string(),
-    facts: factsSchema,
-    factProblems: z.array(problemSchema),
-    /** key → digest of plans this process holds. */
-    holds: z.record(z.string(), z.string()),
-    journal: z.array(journalEntrySchema),
-  }),
-  z.object({ type: z.literal('events'), id, events: z.array(agentEventSchema) }),
-  z.object({ type: z.literal('converged'), id, result: convergeResultSchema }),
-  z.object({
-    type: z.literal('executed'),
-    id,
-    status: z.nullable(z.number()),
-    signal: z.nullable(z.string()),
-    problem: z.optional(problemSchema),
-  }),
-  z.object({ type: z.literal('facts'), id, facts: factsSchema, problems: z.array(problemSchema) }),
-  /** Asks for `bytes` bytes of content from `offset` on: a grant of credit for exactly that many. */
-  z.object({ type: z.literal('need'), sha256: sha256Schema, offset: z.number(), bytes: z.number() }),
-  z.object({ type: z.literal('ping'), id }),
-  z.object({ type: z.literal('pong'), id }),
-  /** The agent ends; nothing follows. */
-  z.object({ type: z.literal('goodbye'), problem: z.optional(problemSchema) }),
-]);
-export type AgentMessage = z.infer<typeof agentMessageSchema>;
+export const agentMessageSchema = /* @__PURE__ */ z.lazy(() =>
+  z.variants('type', [
+    z.object({
+      type: z.literal('hello'),
+      protocol: z.number(),
+      agent: z.string(),
+      pid: z.number(),
+      node: z.string(),
+      facts: factsSchema,
+      factProblems: z.array(problemSchema),
+      /** key → digest of plans this process holds. */
+      holds: z.record(z.string()),
+      journal: z.array(journalEntrySchema),
+    }),
+    z.object({ type: z.literal('events'), id, events: z.array(agentEventSchema) }),
+    z.object({ type: z.literal('converged'), id, result: convergeResultSchema }),
+    z.object({
+      type: z.literal('executed'),
+      id,
+      status: z.nullable(z.number()),
+      signal: z.nullable(z.string()),
+      problem: z.optional(problemSchema),
+    }),
+    z.object({ type: z.literal('facts'), id, facts: factsSchema, problems: z.array(problemSchema) }),
+    /** Asks for `bytes` bytes of content from `offset` on: a grant of credit for exactly that many. */
+    z.object({ type: z.literal('need'), sha256: sha256Schema, offset: z.number(), bytes: z.number() }),
+    z.object({ type: z.literal('ping'), id }),
+    z.object({ type: z.literal('pong'), id }),
+    /** The agent ends; nothing follows. */
+    z.object({ type: z.literal('goodbye'), problem: z.optional(problemSchema) }),
+  ]),
+);
+export type AgentMessage = z.Infer<typeof agentMessageSchema>;
 export type HelloMessage = Extract<AgentMessage, { type: 'hello' }>;

@@ -4,22 +4,22 @@
  * Never a boolean pair.
  */
 
-import * as z from 'zod/mini';
 import { changeSchema } from './change.ts';
 import { problemSchema } from './problem-schema.ts';
+import * as z from './schema.ts';
 
 export const outcomes = ['unchanged', 'changed', 'failed', 'skipped', 'unknown'] as const;
 export type Outcome = (typeof outcomes)[number];
 
 /** What `register` stores and conditions read; kinds add their own members (rc, stdout, stderr …). */
-export const registeredSchema = z.record(z.string(), z.json());
-export type Registered = z.infer<typeof registeredSchema>;
+export const registeredSchema = z.record(z.json());
+export type Registered = z.Infer<typeof registeredSchema>;
 
 export const resourceReportSchema = z.object({
   resource: z.string(),
   /** The handler's name when the resource ran inside one. */
   handler: z.optional(z.string()),
-  outcome: z.enum(outcomes),
+  outcome: z.oneOf(outcomes),
   changes: z.array(changeSchema),
   milliseconds: z.number(),
   /** Why it was skipped or is unknown, for people. */
@@ -29,9 +29,16 @@ export const resourceReportSchema = z.object({
   ignored: z.optional(z.boolean()),
   attempts: z.optional(z.number()),
 });
-export type ResourceReport = z.infer<typeof resourceReportSchema>;
+export type ResourceReport = z.Infer<typeof resourceReportSchema>;
 
-export type OutcomeCounts = Readonly<Record<Outcome, number>>;
+export const countsSchema = z.object({
+  unchanged: z.number(),
+  changed: z.number(),
+  failed: z.number(),
+  skipped: z.number(),
+  unknown: z.number(),
+});
+export type OutcomeCounts = z.Infer<typeof countsSchema>;
 
 /** Counts reports by outcome; ignored failures count as failed here and are told apart by the caller. */
 export function countOutcomes(reports: Iterable<{ readonly outcome: Outcome }>): OutcomeCounts {

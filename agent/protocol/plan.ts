@@ -4,9 +4,9 @@
  * Pure; places in the policy (file, line) are not part of a plan, so moving a line changes nothing.
  */
 
-import * as z from 'zod/mini';
 import { expressionSchema } from './expression.ts';
 import { type Kind, kinds, type ResourceId } from './kind.ts';
+import * as z from './schema.ts';
 import { type Shapes, shapes } from './shapes/index.ts';
 
 /** What applies to every kind and to none in particular. Times in seconds. */
@@ -24,31 +24,25 @@ export const metaSchema = z.object({
   requires: z.optional(z.array(z.string())),
   sensitive: z.optional(z.boolean()),
 });
-export type Meta = z.infer<typeof metaSchema>;
+export type Meta = z.Infer<typeof metaSchema>;
 
 export type PlannedResource = {
   [K in Kind]: { readonly id: ResourceId; readonly kind: K; readonly wanted: Shapes[K]; readonly meta: Meta };
 }[Kind];
 
+const anyResource = z.object({ id: z.string(), kind: z.oneOf(kinds), wanted: z.unknown(), meta: metaSchema });
+
 /** One resource of a plan; `wanted` is validated by the shape of its kind. */
-export const plannedResourceSchema: z.ZodMiniType<PlannedResource> = z
-  .object({ id: z.string(), kind: z.enum(kinds), wanted: z.unknown(), meta: metaSchema })
-  .check((context) => {
-    const parsed = shapes[context.value.kind].safeParse(context.value.wanted);
-    if (parsed.success) return;
-    for (const issue of parsed.error.issues) {
-      context.issues.push({
-        code: 'custom',
-        input: context.value.wanted,
-        path: ['wanted', ...issue.path],
-        message: issue.message,
-      });
-    }
-  }) as unknown as z.ZodMiniType<PlannedResource>;
+export const plannedResourceSchema = new z.Schema<PlannedResource>((value, path, report) => {
+  const resource = anyResource.read(value, path, report);
+  const shape = Object.hasOwn(shapes, resource.kind ?? '') ? shapes[resource.kind] : undefined;
+  const wanted = shape?.read(resource.wanted, [...path, 'wanted'], report);
+  return { ...resource, wanted } as PlannedResource;
+});
 
 /** A handler runs its resources in order, once, at the end of the role, if something that changed notified it. */
 export const handlerSchema = z.object({ name: z.string(), resources: z.array(plannedResourceSchema) });
-export type PlannedHandler = z.infer<typeof handlerSchema>;
+export type PlannedHandler = z.Infer<typeof handlerSchema>;
 
 export const rolePlanSchema = z.object({
   environment: z.string(),
@@ -57,7 +51,7 @@ export const rolePlanSchema = z.object({
   resources: z.array(plannedResourceSchema),
   handlers: z.array(handlerSchema),
 });
-export type RolePlan = z.infer<typeof rolePlanSchema>;
+export type RolePlan = z.Infer<typeof rolePlanSchema>;
 
 /** A run of `[first, count]` of the base's items, or an item given whole. */
 const itemRun = z.tuple([z.number(), z.number()]);
@@ -66,7 +60,7 @@ export const planDeltaSchema = z.object({
   resources: z.array(z.union([itemRun, plannedResourceSchema])),
   handlers: z.array(z.union([itemRun, handlerSchema])),
 });
-export type PlanDelta = z.infer<typeof planDeltaSchema>;
+export type PlanDelta = z.Infer<typeof planDeltaSchema>;
 
 /** The delta that turns `base` (whose digest is given) into `next`. */
 export function planDelta(baseDigest: string, base: RolePlan, next: RolePlan): PlanDelta {

@@ -4,8 +4,8 @@
  * Pure.
  */
 
-import * as z from 'zod/mini';
 import { dispositions, type Problem } from './problem.ts';
+import * as z from './schema.ts';
 
 const placeSchema = z.object({
   file: z.optional(z.string()),
@@ -17,9 +17,9 @@ const placeSchema = z.object({
   resource: z.optional(z.string()),
 });
 
-export const problemSchema: z.ZodMiniType<Problem> = z.object({
+export const problemSchema: z.Schema<Problem> = z.object({
   code: z.string(),
-  disposition: z.enum(dispositions),
+  disposition: z.oneOf(dispositions),
   message: z.string(),
   hint: z.string(),
   where: z.optional(placeSchema),

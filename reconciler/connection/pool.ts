@@ -4,6 +4,7 @@
  * Never reopens by itself: who needs a host asks again.
  */
 
+import { setTimeout as pause } from 'node:timers/promises';
 import {
   failure,
   type Problem,
@@ -61,11 +62,16 @@ export class ConnectionPool implements SessionPool {
   readonly #attempts = new Map<string, Promise<Result<HostSession>>>();
   readonly #sessions = new Map<string, HostSession>();
   readonly #listeners: ((host: string, problem: Problem) => void)[] = [];
+  readonly #abort = new AbortController();
   #closed: string | undefined;
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.#connections = new SshConnections(options.ssh, new Gate(options.atOnce), connectionKey);
+    this.#connections = new SshConnections(
+      { ...options.ssh, signal: this.#abort.signal },
+      new Gate(options.atOnce),
+      connectionKey,
+    );
     this.#starting = new Gate(options.atOnce);
   }
 
@@ -92,8 +98,10 @@ export class ConnectionPool implements SessionPool {
   async close(reason: string): Promise<void> {
     this.#closed ??= reason;
     await Promise.all(this.sessions().map((session) => session.close(reason)));
-    const late = await Promise.all(this.#attempts.values());
-    await Promise.all(late.map((attempt) => (attempt.ok ? attempt.value.close(reason) : undefined)));
+    this.#abort.abort();
+    // An attempt that succeeds after this is closed by itself; waiting for it is bounded like closing.
+    const late = Promise.all(this.#attempts.values());
+    await Promise.race([late, pause(this.#options.session.close, undefined, { ref: false })]);
   }
 
   #attempt(key: string, spec: ConnectionSpec): Promise<Result<HostSession>> {
@@ -134,6 +142,7 @@ export class ConnectionPool implements SessionPool {
       const agent = await startAgent(runner, spec, {
         bundle: bundle.value,
         startDeadline: spec.become === undefined ? startDeadline : startDeadline * 2,
+        signal: this.#abort.signal,
       });
       return agent.ok ? openSession(spec.host, agent.value, session) : agent;
     });

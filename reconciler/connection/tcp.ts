@@ -24,7 +24,8 @@ export function openTcp(target: TcpTarget, deadline: number, signal?: AbortSigna
     socket.destroy();
     resolve(failure(problem));
   };
-  const refuse = (error: NodeJS.ErrnoException): void => give(unreachable(target, reasonOf(error, deadline)));
+  const refuse = (error: NodeJS.ErrnoException): void =>
+    give(unreachable(target, tcpReason(error, deadline)));
   const cancel = (): void =>
     give(connectionProblem('line.cancelled', 'the attempt was cancelled while connecting'));
   const timer = setTimeout(
@@ -53,7 +54,8 @@ export function unreachable(target: TcpTarget, reason: string): Problem {
   });
 }
 
-function reasonOf(error: NodeJS.ErrnoException, deadline: number): string {
+/** Why a connection could not be made, in words. */
+export function tcpReason(error: NodeJS.ErrnoException, deadline: number): string {
   switch (error.code) {
     case 'ECONNREFUSED':
       return 'connection refused: the host answers, but nothing listens on this port';

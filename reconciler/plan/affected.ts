@@ -77,7 +77,10 @@ export function decide(input: DecideInput): Decision {
   return { affected, current, needFacts, released, problems: unique(problems) };
 }
 
-function releasedPairs(applied: ReadonlyMap<string, string>, wanted: ReadonlySet<string>): { host: string; role: string }[] {
+function releasedPairs(
+  applied: ReadonlyMap<string, string>,
+  wanted: ReadonlySet<string>,
+): { host: string; role: string }[] {
   const released: { host: string; role: string }[] = [];
   for (const key of applied.keys()) {
     if (wanted.has(key)) continue;

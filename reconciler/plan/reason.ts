@@ -36,7 +36,9 @@ export function changedInputs(
   after: Readonly<Record<string, string>>,
 ): readonly string[] {
   const names = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...names].filter((name) => before[name] !== after[name]).sort((a, b) => weight(a) - weight(b) || (a < b ? -1 : 1));
+  return [...names]
+    .filter((name) => before[name] !== after[name])
+    .sort((a, b) => weight(a) - weight(b) || (a < b ? -1 : 1));
 }
 
 function reasonOf(input: string): Reason {

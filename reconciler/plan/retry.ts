@@ -10,7 +10,10 @@ const firstSeconds = 5;
 const mostSeconds = 300;
 
 /** Milliseconds since the epoch of the next try; undefined: not by itself. `random` is in [0, 1). */
-export function nextTry(attempt: Pick<FailedAttempt, 'at' | 'attempts' | 'problem'>, random: number): number | undefined {
+export function nextTry(
+  attempt: Pick<FailedAttempt, 'at' | 'attempts' | 'problem'>,
+  random: number,
+): number | undefined {
   const { disposition } = attempt.problem;
   if (disposition !== 'retry' && disposition !== 'wait') return undefined;
   const seconds = Math.min(mostSeconds, firstSeconds * 2 ** Math.min(20, attempt.attempts - 1));

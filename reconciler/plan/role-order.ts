@@ -33,5 +33,10 @@ export function orderRoles(roles: readonly RoleDefinition[]): Checked<readonly R
   const path = (cycle as string[]).join(' → ');
   const file = byName.get((cycle as string[])[0] as string)?.file;
   const where = file === undefined ? undefined : { file };
-  return { ok: false, problems: [planProblem('plan.role-cycle', `roles wait for each other: ${path}`, { ...(where && { where }) })] };
+  return {
+    ok: false,
+    problems: [
+      planProblem('plan.role-cycle', `roles wait for each other: ${path}`, { ...(where && { where }) }),
+    ],
+  };
 }

@@ -62,7 +62,13 @@ class Rollout {
         continue;
       }
       const hosts = wave.map((task) => task.desired.host);
-      this.#tools.emit({ type: 'role-started', role: role.name, hosts, wave: index + 1, waves: waves.length });
+      this.#tools.emit({
+        type: 'role-started',
+        role: role.name,
+        hosts,
+        wave: index + 1,
+        waves: waves.length,
+      });
       failures += await this.#runWave(wave);
       if (!looksOnly && failures > budget) this.#spend(role, failures, budget);
     }
@@ -75,10 +81,15 @@ class Rollout {
   /** Runs a wave; the number of hosts that failed. */
   async #runWave(wave: readonly HostTask[]): Promise<number> {
     let failures = 0;
-    const ends = await limited(wave, { most: this.#parallel, signal: this.#tools.signal }, (task) => runHost(task, this.#tools));
+    const { signal, superseded, drift } = this.#tools;
+    const noMore = drift ? AbortSignal.any([signal, superseded]) : signal;
+    const ends = await limited(wave, { most: this.#parallel, signal: noMore }, (task) =>
+      runHost(task, this.#tools),
+    );
     for (const [index, end] of ends.entries()) {
       const task = wave[index] as HostTask;
-      if (end === undefined) this.#wait(task, planProblem('rollout.cancelled', 'the run was stopped before this host'));
+      if (end === undefined)
+        this.#wait(task, planProblem('rollout.cancelled', 'the run was stopped before this host'));
       else this.#take(task, end);
       if (end?.kind === 'failed') failures += 1;
     }
@@ -100,12 +111,17 @@ class Rollout {
   #isOut(task: HostTask): boolean {
     const cause = this.#out.get(task.desired.host);
     if (cause === undefined || (this.#tools.mode === 'check' && cause.disposition !== 'retry')) return false;
-    this.#wait(task, planProblem('rollout.host-not-clean', `${task.desired.host} did not finish an earlier role`, { cause }));
+    this.#wait(
+      task,
+      planProblem('rollout.host-not-clean', `${task.desired.host} did not finish an earlier role`, { cause }),
+    );
     return true;
   }
 
   #stopped(): boolean {
-    if (this.#tools.signal.aborted) this.#problem ??= planProblem('rollout.cancelled', 'the run was stopped');
+    const { signal, superseded } = this.#tools;
+    if (signal.aborted) this.#problem ??= planProblem('rollout.cancelled', 'the run was stopped');
+    if (superseded.aborted) this.#problem ??= planProblem('rollout.superseded', 'something newer is waiting');
     return this.#problem !== undefined;
   }
 

@@ -18,13 +18,21 @@ import type { FactsBook } from '../state/facts-book.ts';
 import type { LedgerEntry, LedgerStore } from '../state/store.ts';
 
 /** An event without its stamp; the run adds run, time and environment. */
-export type Unstamped = RunEvent extends infer E ? (E extends RunEvent ? Omit<E, 'run' | 'at' | 'environment'> : never) : never;
+export type Unstamped = RunEvent extends infer E
+  ? E extends RunEvent
+    ? Omit<E, 'run' | 'at' | 'environment'>
+    : never
+  : never;
 export type Emit = (event: Unstamped) => void;
 
 /** How a host ended for a role. */
 export type HostEnd =
   | { readonly kind: 'done'; readonly result: ConvergeResult }
-  | { readonly kind: 'failed' | 'unreachable' | 'waiting'; readonly problem: Problem; readonly result?: ConvergeResult };
+  | {
+      readonly kind: 'failed' | 'unreachable' | 'waiting';
+      readonly problem: Problem;
+      readonly result?: ConvergeResult;
+    };
 
 /** What running hosts needs, the same for all of a run. */
 export interface HostTools {
@@ -42,7 +50,10 @@ export interface HostTools {
   readonly contents: ContentStore;
   readonly clock: Clock;
   readonly emit: Emit;
+  /** Stop now, at the next resource boundary. */
   readonly signal: AbortSignal;
+  /** Start nothing further. */
+  readonly superseded: AbortSignal;
 }
 
 export interface HostTask {
@@ -59,7 +70,8 @@ export async function runHost(task: HostTask, tools: HostTools): Promise<HostEnd
   if (!opened.ok) return lost(task, tools, placed(opened.problem, where));
   const session = opened.value;
   const before = finishedBefore(session, task, tools);
-  const converged = before === undefined ? await converge(session, task, tools) : { ok: true as const, value: before };
+  const converged =
+    before === undefined ? await converge(session, task, tools) : { ok: true as const, value: before };
   if (!converged.ok) return lost(task, tools, placed(converged.problem, where));
   return conclude(task, tools, converged.value, session);
 }
@@ -82,7 +94,11 @@ export async function openSession(
   return opened;
 }
 
-async function converge(session: HostSession, task: HostTask, tools: HostTools): ReturnType<HostSession['converge']> {
+async function converge(
+  session: HostSession,
+  task: HostTask,
+  tools: HostTools,
+): ReturnType<HostSession['converge']> {
   const { desired, entry } = task;
   const { host, role } = desired;
   return session.converge(
@@ -110,15 +126,23 @@ function finishedBefore(session: HostSession, task: HostTask, tools: HostTools):
   const key = `${tools.environment}/${task.desired.role}`;
   const entries = session.hello.journal.filter((entry) => entry.key === key);
   const last = entries.at(-1);
-  const isThis = last?.digest === task.desired.digest && last.result?.ok === true && last.result.mode === 'apply';
+  const isThis =
+    last?.digest === task.desired.digest && last.result?.ok === true && last.result.mode === 'apply';
   return isThis ? { ...(last.result as ConvergeResult), reports: last.reports } : undefined;
 }
 
-async function conclude(task: HostTask, tools: HostTools, result: ConvergeResult, session: HostSession): Promise<HostEnd> {
+async function conclude(
+  task: HostTask,
+  tools: HostTools,
+  result: ConvergeResult,
+  session: HostSession,
+): Promise<HostEnd> {
   const { host, role } = task.desired;
   const { mode, drift } = tools;
   tools.emit({ type: 'host-finished', host, role, mode, result, drift });
-  const problem = result.ok ? undefined : placed(firstProblem(result), { environment: tools.environment, host, role });
+  const problem = result.ok
+    ? undefined
+    : placed(firstProblem(result), { environment: tools.environment, host, role });
   if (mode === 'apply') {
     await writeLedger(task, tools, problem);
     session.recorded([...new Set([result.run, ...session.hello.journal.map((entry) => entry.run)])]);
@@ -134,7 +158,16 @@ async function writeLedger(task: HostTask, tools: HostTools, problem: Problem | 
     await tools.ledger.recordFailed(tools.environment, { host, role, digest, at, run: tools.run, problem });
   } else if (tools.tags === undefined && tools.skipTags === undefined) {
     const { revision, run } = tools;
-    await tools.ledger.recordApplied(tools.environment, { host, role, digest, revision, appliedAt: at, run, inputs, plan });
+    await tools.ledger.recordApplied(tools.environment, {
+      host,
+      role,
+      digest,
+      revision,
+      appliedAt: at,
+      run,
+      inputs,
+      plan,
+    });
   }
 }
 
@@ -143,13 +176,20 @@ async function lost(task: HostTask, tools: HostTools, problem: Problem): Promise
   const { host, role } = task.desired;
   tools.emit({ type: 'host-failed', host, role, problem });
   if (tools.mode === 'apply') await writeLedger(task, tools, problem);
-  const kind = problem.disposition === 'retry' ? 'unreachable' : problem.disposition === 'wait' ? 'waiting' : 'failed';
+  const kind =
+    problem.disposition === 'retry' ? 'unreachable' : problem.disposition === 'wait' ? 'waiting' : 'failed';
   return { kind, problem };
 }
 
 function firstProblem(result: ConvergeResult): Problem {
   const report = result.reports.find((each) => each.outcome === 'failed' && each.ignored !== true);
   const problem = report?.problem ?? result.problem;
-  if (problem !== undefined) return report === undefined ? problem : placed(problem, { resource: report.resource });
-  return { code: 'agent.internal', disposition: 'defect', message: 'it failed without saying why', hint: 'Please report this.' };
+  if (problem !== undefined)
+    return report === undefined ? problem : placed(problem, { resource: report.resource });
+  return {
+    code: 'agent.internal',
+    disposition: 'defect',
+    message: 'it failed without saying why',
+    hint: 'Please report this.',
+  };
 }

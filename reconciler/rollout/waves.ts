@@ -12,7 +12,10 @@ export function splitWaves<T>(hosts: readonly T[], serial: readonly Share[]): re
   if (serial.length === 0) return [hosts];
   const waves: T[][] = [];
   for (let first = 0; first < hosts.length; ) {
-    const size = Math.max(1, countOf(serial[Math.min(waves.length, serial.length - 1)] as Share, hosts.length));
+    const size = Math.max(
+      1,
+      countOf(serial[Math.min(waves.length, serial.length - 1)] as Share, hosts.length),
+    );
     waves.push(hosts.slice(first, first + size));
     first += size;
   }

@@ -44,12 +44,17 @@ function decideFor(run: Run, applied: ReadonlyMap<string, string>): Decision {
 async function readFacts(run: Run, hosts: readonly string[]): Promise<void> {
   const { inventory, roles } = run.loaded as Loaded;
   const { pool, facts, clock } = run.services;
-  const wishOf = new Map((run.evaluations ?? []).flatMap(({ role, hosts: of }) => of.map((host) => [host, role] as const)));
+  const wishOf = new Map(
+    (run.evaluations ?? []).flatMap(({ role, hosts: of }) => of.map((host) => [host, role] as const)),
+  );
   await limited(hosts, { most: run.request.environment.parallel, signal: run.signal }, async (host) => {
     const wish = roles.find((role) => role.name === wishOf.get(host))?.connect ?? {};
     const spec = connectionFor(inventory, host, wish);
     const opened = spec.ok
-      ? await openSession({ spec: spec.value, desired: { host } }, { pool, facts, clock, emit: run.emit, signal: run.signal })
+      ? await openSession(
+          { spec: spec.value, desired: { host } },
+          { pool, facts, clock, emit: run.emit, signal: run.signal },
+        )
       : spec;
     if (opened.ok) return;
     noteUnreachable(run, host, opened.problem);

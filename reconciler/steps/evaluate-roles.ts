@@ -4,7 +4,7 @@
  * Never contacts a host.
  */
 
-import type { Host, Inventory } from '../../inventory/model.ts';
+import type { Host } from '../../inventory/model.ts';
 import { limitHosts, selectHosts } from '../../inventory/select.ts';
 import type { RoleEvaluations } from '../plan/affected.ts';
 import type { Subject } from '../policy/model.ts';
@@ -33,7 +33,7 @@ export async function evaluate(run: Run): Promise<readonly RoleEvaluations[]> {
   };
   const evaluated: RoleEvaluations[] = [];
   for (const role of roles) {
-    const hosts = narrowed(inventory, selectHosts(inventory, role.targets), run.request);
+    const hosts = narrowed(selectHosts(inventory, role.targets), run.request);
     const evaluations = hosts.length === 0 ? [] : await policy.evaluate(role.name, hosts.map(subjectOf));
     evaluated.push({ role: role.name, hosts: hosts.map((host) => host.name), evaluations });
   }
@@ -41,9 +41,12 @@ export async function evaluate(run: Run): Promise<readonly RoleEvaluations[]> {
 }
 
 /** The hosts of a list that a request may touch. */
-export function narrowed(inventory: Inventory, hosts: readonly Host[], request: RunRequest): readonly Host[] {
+function narrowed(hosts: readonly Host[], request: RunRequest): readonly Host[] {
   const { limitHosts: byName, limitGroups: byGroup, onlyHosts } = request;
   const listed = onlyHosts === undefined ? hosts : hosts.filter((host) => onlyHosts.has(host.name));
   if (byName.length === 0 && byGroup.length === 0) return listed;
-  return limitHosts(inventory, listed, { hosts: byName, groups: byGroup });
+  return limitHosts(listed, {
+    hosts: byName.length === 0 ? undefined : byName,
+    groups: byGroup.length === 0 ? undefined : byGroup,
+  });
 }

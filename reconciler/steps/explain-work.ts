@@ -16,24 +16,36 @@ export const explainWork: Step = {
     const { store, clock } = run.services;
     const startedAt = clock.now();
     const name = run.request.environment.name;
-    const failed = new Map((await store.ledger.failed(name)).map((each) => [pairKey(each.host, each.role), each]));
+    const failed = new Map(
+      (await store.ledger.failed(name)).map((each) => [pairKey(each.host, each.role), each]),
+    );
     const entries = new Map<string, LedgerEntry>();
     const affected = [];
     for (const desired of decision.affected) {
       const key = pairKey(desired.host, desired.role);
       const entry = await store.ledger.entry(name, desired.host, desired.role);
       if (entry !== undefined) entries.set(key, entry);
-      affected.push(reasonFor(desired, { entry, failed: failed.get(key), drift: run.request.mode.startsWith('drift') }));
+      affected.push(
+        reasonFor(desired, { entry, failed: failed.get(key), drift: run.request.mode.startsWith('drift') }),
+      );
     }
     run.entries = entries;
     const hosts = new Set((run.evaluations ?? []).flatMap((each) => each.hosts)).size;
     if (affected.length > 0) await run.remember();
-    run.emit({ type: 'planned', affected, current: decision.current, hosts, milliseconds: clock.now() - startedAt });
+    run.emit({
+      type: 'planned',
+      affected,
+      current: decision.current,
+      hosts,
+      milliseconds: clock.now() - startedAt,
+    });
     return isIdle(run) ? end('nothing-to-do') : goOn;
   },
 };
 
 function isIdle(run: Run): boolean {
   const { affected, released } = run.decision as Decision;
-  return run.request.offline || (affected.length === 0 && released.length === 0 && run.unreachable.size === 0);
+  return (
+    run.request.offline || (affected.length === 0 && released.length === 0 && run.unreachable.size === 0)
+  );
 }

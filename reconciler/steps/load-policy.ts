@@ -6,14 +6,13 @@
 
 import { canonicalJson } from '../../agent/protocol/json.ts';
 import { type Checked, type Problem, placed, success } from '../../agent/protocol/problem.ts';
-import { loadInventory } from '../../inventory/load.ts';
 import type { Inventory } from '../../inventory/model.ts';
-import { missingTargets } from '../../inventory/select.ts';
-import { planProblem } from '../base/problem-codes/plan.ts';
+import { unmatchedTargets } from '../../inventory/select.ts';
 import { orderRoles } from '../plan/role-order.ts';
 import type { Environment } from '../policy/environment.ts';
 import type { RoleDefinition } from '../policy/model.ts';
 import type { Snapshot } from '../source/snapshot.ts';
+import { readInventory } from './read-inventory.ts';
 import { end, goOn, type Loaded, type Run, type Step } from './run.ts';
 
 export const loadPolicy: Step = {
@@ -28,7 +27,11 @@ export const loadPolicy: Step = {
       return goOn;
     }
     const loaded = await load(run, snapshot, declaration);
-    if (!loaded.ok) return end('stalled', loaded.problems.map((problem) => placed(problem, { environment: environment.name })));
+    if (!loaded.ok)
+      return end(
+        'stalled',
+        loaded.problems.map((problem) => placed(problem, { environment: environment.name })),
+      );
     run.loaded = loaded.value;
     return goOn;
   },
@@ -46,35 +49,27 @@ async function load(run: Run, snapshot: Snapshot, declaration: string): Promise<
   const declared = environment.roles.map((name) => policy.value.policy.roles.get(name) as RoleDefinition);
   const roles = orderRoles(declared);
   const missing = unknownTargets(inventory.value, declared);
-  if (!roles.ok || missing.length > 0) return { ok: false, problems: [...missing, ...(roles.ok ? [] : roles.problems)] };
-  return success({ snapshot, inventory: inventory.value, policy: policy.value, roles: roles.value, declaration });
+  if (!roles.ok || missing.length > 0)
+    return { ok: false, problems: [...missing, ...(roles.ok ? [] : roles.problems)] };
+  return success({
+    snapshot,
+    inventory: inventory.value,
+    policy: policy.value,
+    roles: roles.value,
+    declaration,
+  });
 }
 
-/** The inventory; the one in force when its files are the same. */
-async function readInventory(snapshot: Snapshot, path: string, before: Loaded | undefined): Promise<Checked<Inventory>> {
-  const paths = inventoryPaths(snapshot, path);
-  if (paths.length === 0) {
-    const problem = planProblem('plan.inventory-missing', `there is no inventory at ${path}`, { where: { file: path } });
-    return { ok: false, problems: [problem] };
-  }
-  const isSame = paths.every((each) => before?.snapshot.entries.get(each)?.id === snapshot.entries.get(each)?.id);
-  if (before !== undefined && isSame && inventoryPaths(before.snapshot, path).length === paths.length) return success(before.inventory);
-  const files = await Promise.all(paths.map(async (each) => ({ path: each, text: (await snapshot.read(each)).toString('utf8') })));
-  return loadInventory(files);
-}
-
-/** A file, or every TOML file directly in a folder. */
-function inventoryPaths(snapshot: Snapshot, path: string): readonly string[] {
-  if (snapshot.entries.has(path)) return [path];
-  const folder = `${path.replace(/\/$/, '')}/`;
-  return [...snapshot.entries.keys()].filter(
-    (each) => each.startsWith(folder) && each.endsWith('.toml') && !each.slice(folder.length).includes('/'),
-  );
-}
-
-/** Hosts and groups that a role names outright and the inventory does not have. */
+/** Hosts and groups that a role names outright and the inventory does not have; a pattern may match nothing. */
 function unknownTargets(inventory: Inventory, roles: readonly RoleDefinition[]): readonly Problem[] {
-  return roles.flatMap((role) => missingTargets(inventory, role.targets).map((problem) => placed(problem, { role: role.name, file: role.file })));
+  return roles.flatMap(({ name, file, targets }) => {
+    const named = { groups: targets.groups?.filter(isName), hosts: targets.hosts?.filter(isName) };
+    return unmatchedTargets(inventory, named).map((problem) => placed(problem, { role: name, file }));
+  });
+}
+
+function isName(pattern: string): boolean {
+  return !/[*?[]/.test(pattern);
 }
 
 function declarationOf(environment: Environment): string {

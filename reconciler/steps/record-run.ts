@@ -10,18 +10,23 @@ import { timestamp } from '../base/clock.ts';
 import type { RunOutcome, RunSummary } from '../base/event.ts';
 import type { PairEnd } from '../rollout/roll-out.ts';
 import type { EnvironmentRecord } from '../state/store.ts';
-import { revisionOf, type Run, type StepResult } from './run.ts';
+import { type Run, revisionOf, type StepResult } from './run.ts';
 
 /** Records a run and gives its summary. */
 export async function recordRun(run: Run, last: StepResult): Promise<RunSummary> {
   const problems = last.goOn ? [] : last.problems;
+  run.problems = problems;
   for (const problem of problems) run.emit({ type: 'problem', problem });
   if (problems.length > 0) await run.remember();
   const isPlanned = run.decision !== undefined;
   if (isPlanned) run.memory.lastGood = run.loaded;
-  if (!run.request.offline) await recordEnvironment(run, problems);
+  if (run.request.records) await recordEnvironment(run, problems);
   const summary = summarise(run, last.goOn ? outcomeOf(run) : last.outcome, problems[0]);
   run.emit({ type: 'run-finished', summary });
+  if (run.isRemembered()) {
+    const { store, clock } = run.services;
+    await store.history.finish(run.id, { at: timestamp(clock), revision: revisionOf(run), summary });
+  }
   return summary;
 }
 
@@ -38,7 +43,8 @@ async function recordEnvironment(run: Run, problems: readonly Problem[]): Promis
     branch: environment.branch,
     seen: revisionOf(run) ?? before?.seen,
     lastGood: isGood ? revisionOf(run) : before?.lastGood,
-    stalled: isGood || problems.length === 0 ? undefined : isSame ? before?.stalled : { problems, since: now },
+    stalled:
+      isGood || problems.length === 0 ? undefined : isSame ? before?.stalled : { problems, since: now },
     lastFetchAt: revisionOf(run) === undefined ? before?.lastFetchAt : now,
     lastDriftAt: mode.startsWith('drift') ? now : before?.lastDriftAt,
     endedAt: undefined,
@@ -47,13 +53,19 @@ async function recordEnvironment(run: Run, problems: readonly Problem[]): Promis
 }
 
 function sameProblems(before: readonly Problem[], now: readonly Problem[]): boolean {
-  return before.length === now.length && before.every((problem, index) => problem.message === now[index]?.message);
+  return (
+    before.length === now.length && before.every((problem, index) => problem.message === now[index]?.message)
+  );
 }
 
 function outcomeOf(run: Run): RunOutcome {
-  if (run.signal.aborted) return 'cancelled';
+  const stopped = run.rollout?.problem?.code;
+  if (stopped === 'rollout.cancelled' || stopped === 'rollout.superseded') return 'cancelled';
   const ends = run.rollout?.ends ?? [];
-  const isBad = run.unreachable.size > 0 || run.rollout?.problem !== undefined || ends.some(({ end }) => end.kind !== 'done');
+  const isBad =
+    run.unreachable.size > 0 ||
+    run.rollout?.problem !== undefined ||
+    ends.some(({ end }) => end.kind !== 'done');
   if (isBad) return 'failed';
   return ends.length === 0 ? 'nothing-to-do' : 'done';
 }
@@ -70,7 +82,9 @@ function summarise(run: Run, outcome: RunOutcome, problem: Problem | undefined):
   };
   for (const host of run.unreachable.keys()) rank(host, 'unreachable');
   for (const pair of ends) rank(pair.host, rankOf(pair));
-  const hosts = Object.fromEntries(ranks.map((name) => [name, [...worst].filter(([, value]) => value === name).map(([host]) => host)]));
+  const hosts = Object.fromEntries(
+    ranks.map((name) => [name, [...worst].filter(([, value]) => value === name).map(([host]) => host)]),
+  );
   return {
     outcome,
     resources: countOutcomes(ends.flatMap(({ end }) => end.result?.reports ?? [])),

@@ -6,6 +6,7 @@
 
 import { type Problem, placed } from '../../agent/protocol/problem.ts';
 import { connectionFor } from '../../inventory/connection.ts';
+import { timestamp } from '../base/clock.ts';
 import { type Decision, pairKey } from '../plan/affected.ts';
 import type { RoleDefinition } from '../policy/model.ts';
 import { rollOut } from '../rollout/roll-out.ts';
@@ -37,9 +38,13 @@ export const rollOutWork: Step = {
         clock,
         emit: run.emit,
         signal: run.signal,
+        superseded: run.superseded,
       },
     });
-    if (!looksOnly) await release(run);
+    if (!looksOnly) {
+      await release(run);
+      await recordUnread(run);
+    }
     return goOn;
   },
 };
@@ -63,10 +68,26 @@ function unusable(run: Run, host: string, problem: Problem): void {
   run.emit({ type: 'host-failed', host, problem: placed(problem, { host }) });
 }
 
+/** Pairs whose host could not be asked for its facts count as failed attempts, so that they are tried again. */
+async function recordUnread(run: Run): Promise<void> {
+  const { store, clock } = run.services;
+  for (const { host, role } of (run.decision as Decision).needFacts) {
+    const problem = run.unreachable.get(host);
+    if (problem === undefined) continue;
+    const attempt = { host, role, digest: '', at: timestamp(clock), run: run.id, problem };
+    await store.ledger.recordFailed(run.request.environment.name, attempt);
+  }
+}
+
 async function release(run: Run): Promise<void> {
   for (const { host, role } of (run.decision as Decision).released) {
     const entry = await run.services.store.ledger.release(run.request.environment.name, host, role);
     if (entry === undefined) continue;
-    run.emit({ type: 'released', host, role, resources: entry.plan.resources.map((resource) => resource.id) });
+    run.emit({
+      type: 'released',
+      host,
+      role,
+      resources: entry.plan.resources.map((resource) => resource.id),
+    });
   }
 }

@@ -26,6 +26,8 @@ export interface RunRequest {
   readonly mode: RunMode;
   /** Plan only: no host is contacted. */
   readonly offline: boolean;
+  /** Whether state is written: plans and checks of a person leave none. */
+  readonly records: boolean;
   /** Take pairs that are current as well. */
   readonly force: boolean;
   /** Patterns that narrow the hosts before any connection is opened. */
@@ -36,6 +38,8 @@ export interface RunRequest {
   readonly tags?: readonly string[] | undefined;
   readonly skipTags?: readonly string[] | undefined;
   readonly extraVariables: Readonly<Record<string, Json>>;
+  /** A revision instead of the branch's newest. */
+  readonly revision?: string | undefined;
 }
 
 /** A revision that was loaded without a problem. */
@@ -71,17 +75,23 @@ export interface Run {
   readonly services: Services;
   readonly memory: EnvironmentMemory;
   readonly emit: Emit;
+  /** Stop now, at the next resource boundary. */
   readonly signal: AbortSignal;
+  /** Something newer waits: start no further role, and in a drift run no further host. */
+  readonly superseded: AbortSignal;
   /** Milliseconds since the epoch. */
   readonly startedAt: number;
   /** Writes the run's beginning into history; the first call counts. */
   readonly remember: () => Promise<void>;
+  readonly isRemembered: () => boolean;
   snapshot?: Snapshot;
   loaded?: Loaded;
   evaluations?: readonly RoleEvaluations[];
   decision?: Decision;
   entries?: ReadonlyMap<string, LedgerEntry>;
   rollout?: RolloutResult;
+  /** What ended the run early. */
+  problems: readonly Problem[];
   /** Why hosts could not be asked for their facts. */
   readonly unreachable: Map<string, Problem>;
 }

@@ -19,7 +19,7 @@ export const takeSnapshot: Step = {
     }
     const { name, branch } = request.environment;
     const inForce = isDrift ? (await services.store.environments.get(name))?.lastGood?.id : undefined;
-    const taken = await services.snapshot(branch, inForce);
+    const taken = await services.snapshot(branch, request.revision ?? inForce);
     if (!taken.ok) return end('stalled', [taken.problem]);
     run.snapshot = taken.value;
     const before = memory.lastGood?.snapshot;

@@ -4,7 +4,7 @@
  * Pure.
  */
 
-import * as z from 'zod/mini';
+import * as z from '../schema.ts';
 import { ownership, pathSchema, presence } from './common.ts';
 
 export const blockShape = z.object({
@@ -12,8 +12,8 @@ export const blockShape = z.object({
   state: presence,
   block: z.string(),
   /** The two marker lines, whole. */
-  begin: z.string().check(z.regex(/^[^\n\0]+$/)),
-  end: z.string().check(z.regex(/^[^\n\0]+$/)),
+  begin: z.string().check(z.matches(/^[^\n\0]+$/)),
+  end: z.string().check(z.matches(/^[^\n\0]+$/)),
   after: z.optional(z.string()),
   before: z.optional(z.string()),
   create: z.optional(z.boolean()),
@@ -21,4 +21,4 @@ export const blockShape = z.object({
   backup: z.optional(z.boolean()),
   ...ownership,
 });
-export type BlockShape = z.infer<typeof blockShape>;
+export type BlockShape = z.Infer<typeof blockShape>;

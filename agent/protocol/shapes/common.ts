@@ -4,16 +4,16 @@
  * Pure.
  */
 
-import * as z from 'zod/mini';
+import * as z from '../schema.ts';
 
 /** Absolute POSIX path without NUL; `..` segments are refused so that a path means what it shows. */
 export const pathSchema = z.string().check(
-  z.regex(/^\/[^\0]*$/),
-  z.refine((path) => !path.split('/').includes('..')),
+  z.matches(/^\/[^\0]*$/),
+  z.holds((path: string) => !path.split('/').includes('..'), 'has a `..` in it'),
 );
 
 /** Permission bits as four octal digits, e.g. "0644". */
-export const modeSchema = z.string().check(z.regex(/^[0-7]{4}$/));
+export const modeSchema = z.string().check(z.matches(/^[0-7]{4}$/));
 
 /** Who owns a path: names or numeric ids as text. Left out: as it is (a new path belongs to the agent's account). */
 export const ownership = {
@@ -22,4 +22,4 @@ export const ownership = {
   mode: z.optional(modeSchema),
 };
 
-export const presence = z.enum(['present', 'absent']);
+export const presence = z.oneOf(['present', 'absent']);

@@ -4,17 +4,17 @@
  * Pure.
  */
 
-import * as z from 'zod/mini';
 import { expressionSchema } from '../expression.ts';
+import * as z from '../schema.ts';
 
 /** Text with places for registered values: strings and expressions in turn. */
 export const messageSchema = z.array(z.union([z.string(), expressionSchema]));
 
 export const echoShape = z.object({ message: messageSchema });
-export type EchoShape = z.infer<typeof echoShape>;
+export type EchoShape = z.Infer<typeof echoShape>;
 
 export const assertShape = z.object({ that: z.array(expressionSchema), message: z.optional(z.string()) });
-export type AssertShape = z.infer<typeof assertShape>;
+export type AssertShape = z.Infer<typeof assertShape>;
 
 export const stopShape = z.object({ message: z.string() });
-export type StopShape = z.infer<typeof stopShape>;
+export type StopShape = z.Infer<typeof stopShape>;

@@ -4,13 +4,13 @@
  * Pure.
  */
 
-import * as z from 'zod/mini';
 import { contentSchema } from '../blob.ts';
+import * as z from '../schema.ts';
 import { modeSchema, ownership, pathSchema, presence } from './common.ts';
 
 const relativePath = z.string().check(
-  z.regex(/^[^/\0][^\0]*$/),
-  z.refine((path) => !path.split('/').includes('..')),
+  z.matches(/^[^/\0][^\0]*$/),
+  z.holds((path: string) => !path.split('/').includes('..'), 'has a `..` in it'),
 );
 
 export const treeEntrySchema = z.object({ path: relativePath, content: contentSchema, mode: modeSchema });
@@ -26,4 +26,4 @@ export const directoryShape = z.object({
   force: z.optional(z.boolean()),
   ...ownership,
 });
-export type DirectoryShape = z.infer<typeof directoryShape>;
+export type DirectoryShape = z.Infer<typeof directoryShape>;

@@ -4,8 +4,8 @@
  * Pure.
  */
 
-import * as z from 'zod/mini';
 import { contentSchema } from '../blob.ts';
+import * as z from '../schema.ts';
 import { ownership, pathSchema, presence } from './common.ts';
 
 /**
@@ -14,7 +14,7 @@ import { ownership, pathSchema, presence } from './common.ts';
  */
 export const deferredSchema = z.object({
   program: contentSchema,
-  context: z.record(z.string(), z.json()),
+  context: z.record(z.json()),
   /** Where the template is in the policy, for messages. */
   source: z.string(),
 });
@@ -32,4 +32,4 @@ export const fileShape = z.object({
   backup: z.optional(z.boolean()),
   ...ownership,
 });
-export type FileShape = z.infer<typeof fileShape>;
+export type FileShape = z.Infer<typeof fileShape>;

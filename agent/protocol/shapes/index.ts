@@ -4,8 +4,8 @@
  * Pure.
  */
 
-import type * as z from 'zod/mini';
 import type { Kind } from '../kind.ts';
+import type * as z from '../schema.ts';
 import { authorizedKeyShape, groupShape, userShape } from './account.ts';
 import { blockShape } from './block.ts';
 import { commandShape } from './command.ts';
@@ -33,6 +33,6 @@ export const shapes = {
   echo: echoShape,
   assert: assertShape,
   stop: stopShape,
-} as const satisfies Record<Kind, z.ZodMiniType>;
+} as const satisfies Record<Kind, z.Schema<unknown>>;
 
-export type Shapes = { readonly [K in Kind]: z.infer<(typeof shapes)[K]> };
+export type Shapes = { readonly [K in Kind]: z.Infer<(typeof shapes)[K]> };

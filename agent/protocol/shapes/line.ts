@@ -4,13 +4,13 @@
  * Pure.
  */
 
-import * as z from 'zod/mini';
+import * as z from '../schema.ts';
 import { ownership, pathSchema, presence } from './common.ts';
 
 export const lineShape = z.object({
   path: pathSchema,
   state: presence,
-  line: z.string().check(z.regex(/^[^\n\0]*$/)),
+  line: z.string().check(z.matches(/^[^\n\0]*$/)),
   /** JavaScript regular expression; which line to replace (present) or to remove (absent). */
   match: z.optional(z.string()),
   /** Regular expression: a new line goes after the last match (before, for `before`); else to the end. */
@@ -22,4 +22,4 @@ export const lineShape = z.object({
   backup: z.optional(z.boolean()),
   ...ownership,
 });
-export type LineShape = z.infer<typeof lineShape>;
+export type LineShape = z.Infer<typeof lineShape>;

@@ -4,7 +4,7 @@
  * Pure.
  */
 
-import * as z from 'zod/mini';
+import * as z from '../schema.ts';
 import { pathSchema, presence } from './common.ts';
 
 export const linkShape = z.object({
@@ -14,4 +14,4 @@ export const linkShape = z.object({
   target: z.optional(z.string()),
   force: z.optional(z.boolean()),
 });
-export type LinkShape = z.infer<typeof linkShape>;
+export type LinkShape = z.Infer<typeof linkShape>;

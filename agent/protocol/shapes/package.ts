@@ -4,15 +4,15 @@
  * Pure.
  */
 
-import * as z from 'zod/mini';
+import * as z from '../schema.ts';
 
 export const packageShape = z.object({
-  package: z.string().check(z.regex(/^[a-z0-9][a-z0-9+.:_-]*$/i)),
-  state: z.enum(['present', 'latest', 'absent']),
-  version: z.optional(z.string().check(z.regex(/^[A-Za-z0-9.+:~_-]+$/))),
+  package: z.string().check(z.matches(/^[a-z0-9][a-z0-9+.:_-]*$/i)),
+  state: z.oneOf(['present', 'latest', 'absent']),
+  version: z.optional(z.string().check(z.matches(/^[A-Za-z0-9.+:~_-]+$/))),
   /** Refresh the package lists first when they are older than this many seconds. */
   refreshAfter: z.optional(z.number()),
   /** absent: also remove configuration files. */
   purge: z.optional(z.boolean()),
 });
-export type PackageShape = z.infer<typeof packageShape>;
+export type PackageShape = z.Infer<typeof packageShape>;

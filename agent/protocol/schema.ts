@@ -1,0 +1,223 @@
+/**
+ * The few validators that messages and shapes are made of: a value in, the typed value or every issue with its path out.
+ * Invariant: what passes has exactly the members its schema names; unknown members are left behind; nothing is coerced.
+ * Pure; weighed by the byte, because it travels with the agent (docs/decisions/0002).
+ */
+
+import type { Json } from './json.ts';
+
+export type Path = readonly (string | number)[];
+
+export interface Issue {
+  readonly path: Path;
+  readonly message: string;
+}
+
+export type Parsed<T> =
+  | { readonly success: true; readonly data: T }
+  | { readonly success: false; readonly error: { readonly issues: readonly Issue[] } };
+
+/** Says what is wrong with a value of the right type; undefined: nothing. */
+export type Check<T> = (value: T) => string | undefined;
+
+type Report = (path: Path, message: string) => void;
+type Read<T> = (value: unknown, path: Path, report: Report) => T;
+
+/** One validator. */
+export class Schema<T> {
+  readonly read: Read<T>;
+  /** A member with this schema may be missing. */
+  readonly isOptional: boolean;
+  /** The values a closed vocabulary has; what tells variants apart. */
+  readonly values: readonly unknown[];
+  /** The members of an object. */
+  readonly members: Members;
+
+  constructor(
+    read: Read<T>,
+    about: { isOptional?: boolean; values?: readonly unknown[]; members?: Members } = {},
+  ) {
+    this.read = read;
+    this.isOptional = about.isOptional ?? false;
+    this.values = about.values ?? [];
+    this.members = about.members ?? {};
+  }
+
+  /** The same with further conditions. */
+  check(...checks: readonly Check<T>[]): Schema<T> {
+    return new Schema((value, path, report) => {
+      const read = this.read(value, path, report);
+      for (const each of checks) {
+        const message = read === undefined ? undefined : each(read);
+        if (message !== undefined) report(path, message);
+      }
+      return read;
+    });
+  }
+
+  /** Validates; never throws. */
+  safeParse(value: unknown): Parsed<T> {
+    const issues: Issue[] = [];
+    const data = this.read(value, [], (path, message) => issues.push({ path, message }));
+    return issues.length === 0 ? { success: true, data } : { success: false, error: { issues } };
+  }
+}
+
+export type Infer<S> = S extends Schema<infer T> ? T : never;
+type Simplify<T> = { [K in keyof T]: T[K] };
+type Members = { readonly [name: string]: Schema<unknown> };
+type OptionalKeys<M extends Members> = { [K in keyof M]: undefined extends Infer<M[K]> ? K : never }[keyof M];
+type ObjectOf<M extends Members> = Simplify<
+  { -readonly [K in Exclude<keyof M, OptionalKeys<M>>]: Infer<M[K]> } & {
+    -readonly [K in OptionalKeys<M>]?: Infer<M[K]>;
+  }
+>;
+
+/** Stands for a value that was reported as wrong; it never leaves `safeParse`. */
+const wrong = undefined as never;
+
+function primitive<T>(name: string, is: (value: unknown) => boolean): () => Schema<T> {
+  const schema = new Schema<T>((value, path, report) => {
+    if (is(value)) return value as T;
+    report(path, `expected ${name}`);
+    return wrong;
+  });
+  return () => schema;
+}
+
+export const string = primitive<string>('text', (value) => typeof value === 'string');
+export const number = primitive<number>(
+  'a number',
+  (value) => typeof value === 'number' && Number.isFinite(value),
+);
+export const boolean = primitive<boolean>('true or false', (value) => typeof value === 'boolean');
+/** Anything that came out of JSON. */
+export const json = primitive<Json>('a JSON value', (value) => value !== undefined);
+export const unknown = primitive<unknown>('a value', () => true);
+
+export function literal<const T extends string | number | boolean>(wanted: T): Schema<T> {
+  return oneOf([wanted]);
+}
+
+/** One of a closed vocabulary. */
+export function oneOf<const T extends string | number | boolean>(values: readonly T[]): Schema<T> {
+  return new Schema(
+    (value, path, report) => {
+      if (values.includes(value as T)) return value as T;
+      report(path, `expected ${values.map((each) => JSON.stringify(each)).join(' or ')}`);
+      return wrong;
+    },
+    { values },
+  );
+}
+
+export function optional<T>(of: Schema<T>): Schema<T | undefined> {
+  return new Schema(
+    (value, path, report) => (value === undefined ? undefined : of.read(value, path, report)),
+    { isOptional: true },
+  );
+}
+
+export function nullable<T>(of: Schema<T>): Schema<T | null> {
+  return new Schema((value, path, report) => (value === null ? null : of.read(value, path, report)));
+}
+
+/** Made at its first use: for recursion, and so that a side that never reads it need not carry it. */
+export function lazy<T>(make: () => Schema<T>): Schema<T> {
+  let made: Schema<T> | undefined;
+  return new Schema((value, path, report) => {
+    made ??= make();
+    return made.read(value, path, report);
+  });
+}
+
+export function array<T>(of: Schema<T>): Schema<T[]> {
+  return new Schema((value, path, report) => {
+    if (Array.isArray(value)) return value.map((item, index) => of.read(item, [...path, index], report));
+    report(path, 'expected a list');
+    return wrong;
+  });
+}
+
+export function tuple<const T extends readonly Schema<unknown>[]>(
+  items: T,
+): Schema<{ -readonly [K in keyof T]: Infer<T[K]> }> {
+  return new Schema((value, path, report) => {
+    if (Array.isArray(value) && value.length === items.length) {
+      return items.map((item, index) => item.read(value[index], [...path, index], report)) as never;
+    }
+    report(path, `expected a list of ${items.length}`);
+    return wrong;
+  });
+}
+
+/** Members by any name. */
+export function record<T>(of: Schema<T>): Schema<Record<string, T>> {
+  return new Schema((value, path, report) => {
+    const read: Record<string, T> = Object.create(null);
+    for (const [name, member] of Object.entries(asObject(value, path, report))) {
+      read[name] = of.read(member, [...path, name], report);
+    }
+    return { ...read };
+  });
+}
+
+export function object<M extends Members>(members: M): Schema<ObjectOf<M>> {
+  const entries = Object.entries(members);
+  return new Schema(
+    (value, path, report) => {
+      const from = asObject(value, path, report);
+      const read: Record<string, unknown> = {};
+      for (const [name, schema] of entries) {
+        const member = Object.hasOwn(from, name) ? from[name] : undefined;
+        if (member !== undefined) read[name] = schema.read(member, [...path, name], report);
+        else if (!schema.isOptional) report([...path, name], 'is missing');
+      }
+      return read as ObjectOf<M>;
+    },
+    { members },
+  );
+}
+
+/** The first of several that fits. */
+export function union<const T extends readonly Schema<unknown>[]>(options: T): Schema<Infer<T[number]>> {
+  return new Schema((value, path, report) => {
+    for (const option of options) {
+      const parsed = option.safeParse(value);
+      if (parsed.success) return parsed.data as never;
+    }
+    report(path, 'fits none of the forms it may have');
+    return wrong;
+  });
+}
+
+/** Objects told apart by one member, each with its own value of it. */
+export function variants<const T extends readonly Schema<unknown>[]>(
+  key: string,
+  options: T,
+): Schema<Infer<T[number]>> {
+  const byTag = new Map(
+    options.flatMap((option) => (option.members[key]?.values ?? []).map((value) => [value, option] as const)),
+  );
+  return new Schema((value, path, report) => {
+    const option = byTag.get(asObject(value, path, report)[key]);
+    if (option !== undefined) return option.read(value, path, report) as never;
+    report([...path, key], `expected ${[...byTag.keys()].join(', ')}`);
+    return wrong;
+  });
+}
+
+export function matches(pattern: RegExp): Check<string> {
+  return (value) => (pattern.test(value) ? undefined : `does not match ${pattern.source}`);
+}
+
+export function holds<T>(is: (value: T) => boolean, message: string): Check<T> {
+  return (value) => (is(value) ? undefined : message);
+}
+
+function asObject(value: unknown, path: Path, report: Report): Readonly<Record<string, unknown>> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
+  report(path, 'expected a table');
+  return {};
+}

@@ -1,0 +1,55 @@
+/**
+ * `towline watch`: every save is planned and pushed.
+ * Invariant: a half-written or broken save is never pushed; the last good state stays in force.
+ * Needs a working tree on this machine.
+ */
+
+import { cliProblem } from '../../base/problem-codes/cli.ts';
+import { type Command, exitStatus } from '../command.ts';
+import { runController } from '../reconciling.ts';
+import { refuse } from '../refuse.ts';
+import { chooseWatchers } from '../watchers.ts';
+
+export const watch: Command = {
+  name: 'watch',
+  summary: 'push every saved file to the hosts it concerns',
+  options: ['convergedTimeout'],
+  examples: [
+    ['towline watch --env preview', 'while you write policy'],
+    ['towline watch --limit-hosts test-1', 'on one host only'],
+    ['towline watch --converged-timeout 5', 'exit after five quiet seconds'],
+  ],
+  async run(invocation) {
+    const { convergedTimeout } = invocation.options;
+    const quietSeconds = convergedTimeout === undefined ? undefined : Number(convergedTimeout);
+    if (quietSeconds !== undefined && !(quietSeconds > 0)) {
+      return refuse(invocation, [
+        cliProblem('cli.bad-option', `--converged-timeout ${convergedTimeout}: give seconds`),
+      ]);
+    }
+    const watchers = chooseWatchers(invocation);
+    const enough = new AbortController();
+    let quiet: NodeJS.Timeout | undefined;
+    let worst: number = exitStatus.done;
+    try {
+      const status = await runController(invocation, {
+        worktree: true,
+        schedules: false,
+        watchers: watchers.sink,
+        enough: enough.signal,
+        onRun: (_, summary) => {
+          worst =
+            summary.outcome === 'failed' || summary.outcome === 'stalled'
+              ? exitStatus.failure
+              : exitStatus.done;
+          clearTimeout(quiet);
+          if (quietSeconds !== undefined) quiet = setTimeout(() => enough.abort(), quietSeconds * 1000);
+        },
+      });
+      return status === exitStatus.done && worst === exitStatus.failure ? exitStatus.failure : status;
+    } finally {
+      clearTimeout(quiet);
+      watchers.close();
+    }
+  },
+};

@@ -1,0 +1,64 @@
+/**
+ * The controller on a workspace, until it is interrupted: what run, watch and demo have in common.
+ * Invariant: the first interrupt lets the resource in hand finish; exit 130 tells that a person ended it.
+ * Never reconciles by itself.
+ */
+
+import type { EventSink, RunSummary } from '../base/event.ts';
+import { Controller } from '../controller.ts';
+import { type ExitStatus, exitStatus, type Invocation } from './command.ts';
+import { commonRequest } from './pick.ts';
+import { refuse } from './refuse.ts';
+import { type Workspace, withWorkspace } from './workspace.ts';
+
+export interface ReconcilingOptions {
+  readonly worktree: boolean;
+  /** Poll and drift schedules. */
+  readonly schedules: boolean;
+  readonly watchers: EventSink;
+  /** Ends it from inside, as an interrupt does from outside. */
+  readonly enough?: AbortSignal | undefined;
+  readonly onRun?: ((environment: string, summary: RunSummary, controller: Controller) => void) | undefined;
+  /** Called when everything is open, before the first look. */
+  readonly onReady?: ((workspace: Workspace, controller: Controller) => void) | undefined;
+}
+
+/** Runs the controller. */
+export async function runController(
+  invocation: Invocation,
+  options: ReconcilingOptions,
+): Promise<ExitStatus> {
+  const { worktree, watchers } = options;
+  const ended = await withWorkspace(invocation, { state: 'write', worktree, watchers }, (workspace) =>
+    loop(workspace, invocation, options),
+  );
+  return typeof ended === 'number' ? ended : refuse(invocation, ended.refused);
+}
+
+async function loop(
+  workspace: Workspace,
+  invocation: Invocation,
+  options: ReconcilingOptions,
+): Promise<ExitStatus> {
+  const common = await commonRequest(invocation);
+  if (!common.ok) return refuse(invocation, common.problems);
+  const { env } = invocation.options;
+  const { interrupted, random } = invocation.surroundings;
+  const signal = options.enough === undefined ? interrupted : AbortSignal.any([interrupted, options.enough]);
+  const controller: Controller = new Controller({
+    services: workspace.services,
+    source: workspace.source,
+    environments: workspace.environments,
+    runs: workspace.runs,
+    random,
+    worktree: options.worktree,
+    schedules: options.schedules,
+    only: env === undefined ? [] : [env],
+    request: common.value,
+    onProblem: (problem) => workspace.output.problems([problem]),
+    onRun: (environment, summary) => options.onRun?.(environment, summary, controller),
+  });
+  options.onReady?.(workspace, controller);
+  await controller.run(signal);
+  return interrupted.aborted ? exitStatus.interrupted : exitStatus.done;
+}

@@ -1,0 +1,30 @@
+/**
+ * Who shows runs: a live table on a terminal, plain lines elsewhere, JSON lines with --json.
+ * Invariant: one of them, chosen by the surroundings and the options alone.
+ * Never buffers a run's end.
+ */
+
+import type { EventSink } from '../base/event.ts';
+import { createJsonSink } from '../report/json.ts';
+import { chooseStyle, isLive } from '../report/style.ts';
+import { createTerminalReporter } from '../report/terminal.ts';
+import type { Invocation } from './command.ts';
+
+export interface Watchers {
+  readonly sink: EventSink;
+  close(): void;
+}
+
+/** The reporter for an invocation. */
+export function chooseWatchers({ options, surroundings }: Invocation): Watchers {
+  const { stdout, environment, clock } = surroundings;
+  if (options.json) return { sink: createJsonSink(stdout as NodeJS.WriteStream), close: () => {} };
+  const terminal = stdout.isTTY === true;
+  return createTerminalReporter({
+    stream: stdout,
+    style: chooseStyle({ environment, terminal, colour: options.color }),
+    clock,
+    verbosity: options.verbose,
+    live: isLive({ environment, terminal }),
+  });
+}

@@ -1,0 +1,105 @@
+/**
+ * Makes runs: identity, stamped events, the memory of the environment, history from the first event that matters.
+ * Invariant: a run that did nothing leaves no history; events of one that did are all there, the early ones too.
+ * Never starts a run.
+ */
+
+import { timestamp } from './base/clock.ts';
+import type { EventSink, RunEvent } from './base/event.ts';
+import type { Unstamped } from './rollout/run-host.ts';
+import type { EnvironmentMemory, Run, RunRequest, Services } from './steps/run.ts';
+
+export interface RunFactoryOptions {
+  readonly services: Services;
+  /** People and programs that watch: they see every event as it happens. */
+  readonly watchers: EventSink;
+  /** History: sees the events of runs worth remembering. */
+  readonly history: EventSink;
+  readonly random: () => number;
+}
+
+export interface RunSignals {
+  readonly signal: AbortSignal;
+  readonly superseded: AbortSignal;
+}
+
+export class RunFactory {
+  readonly #options: RunFactoryOptions;
+  readonly #memories = new Map<string, EnvironmentMemory>();
+
+  constructor(options: RunFactoryOptions) {
+    this.#options = options;
+  }
+
+  /** What an environment remembers. */
+  memory(environment: string): EnvironmentMemory {
+    const known = this.#memories.get(environment);
+    if (known !== undefined) return known;
+    const made: EnvironmentMemory = { lastGood: undefined };
+    this.#memories.set(environment, made);
+    return made;
+  }
+
+  /** The environment is no more. */
+  forget(environment: string): void {
+    this.#memories.delete(environment);
+  }
+
+  /** A run ready to be reconciled; its first event is out. */
+  make(request: RunRequest, signals: RunSignals): Run {
+    const { services, watchers, history } = this.#options;
+    const { name } = request.environment;
+    const id = this.#newId();
+    const early: RunEvent[] = [];
+    let remembered: Promise<void> | undefined;
+    const record = (event: RunEvent): void => {
+      if (remembered === undefined) early.push(event);
+      else history(event);
+    };
+    const emit = (event: Unstamped): void => {
+      const stamped = { ...event, run: id, at: timestamp(services.clock), environment: name } as RunEvent;
+      watchers(stamped);
+      if (request.records) record(stamped);
+    };
+    const begin = async (): Promise<void> => {
+      const { trigger, mode } = request;
+      await services.store.history.start({
+        run: id,
+        environment: name,
+        trigger,
+        mode,
+        startedAt: early[0]?.at ?? timestamp(services.clock),
+      });
+      for (const event of early.splice(0)) history(event);
+    };
+    const remember = async (): Promise<void> => {
+      if (!request.records) return;
+      remembered ??= begin();
+      await remembered;
+    };
+    emit({ type: 'run-started', trigger: request.trigger, mode: request.mode });
+    return {
+      id,
+      request,
+      services,
+      memory: this.memory(name),
+      emit,
+      startedAt: services.clock.now(),
+      remember,
+      isRemembered: () => remembered !== undefined,
+      problems: [],
+      unreachable: new Map(),
+      ...signals,
+    };
+  }
+
+  /** Time first, so that ids sort; then enough chance that two never meet. */
+  #newId(): string {
+    const { services, random } = this.#options;
+    const moment = timestamp(services.clock).replaceAll(/[-:T]|\..*$/g, '');
+    const chance = Math.floor(random() * 36 ** 4)
+      .toString(36)
+      .padStart(4, '0');
+    return `${moment.slice(0, 8)}-${moment.slice(8, 14)}-${chance}`;
+  }
+}
