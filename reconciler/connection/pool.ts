@@ -107,9 +107,13 @@ export class ConnectionPool implements SessionPool {
   #attempt(key: string, spec: ConnectionSpec): Promise<Result<HostSession>> {
     const attempt = this.#connect(spec).then((opened) => {
       this.#attempts.delete(key);
-      if (opened.ok && this.#closed === undefined) this.#keep(key, opened.value);
-      else if (opened.ok) void opened.value.close(this.#closed ?? '');
-      return opened;
+      if (!opened.ok) return opened;
+      if (this.#closed === undefined) {
+        this.#keep(key, opened.value);
+        return opened;
+      }
+      void opened.value.close(this.#closed);
+      return failure(connectionProblem('line.closed', this.#closed, { where: { host: spec.host } }));
     });
     this.#attempts.set(key, attempt);
     return attempt;

@@ -7,7 +7,13 @@
 import { createHash } from 'node:crypto';
 import { chunkSize } from '../../agent/protocol/blob.ts';
 import { decodeMessage, encodeMessage } from '../../agent/protocol/codec.ts';
-import { decodeChunk, encodeFrame, FrameDecoder, frameTypes } from '../../agent/protocol/frame.ts';
+import {
+  decodeChunk,
+  encodeChunk,
+  encodeFrame,
+  FrameDecoder,
+  frameTypes,
+} from '../../agent/protocol/frame.ts';
 import {
   type AgentMessage,
   type ConvergeMessage,
@@ -104,6 +110,24 @@ function misbehave(message: ConvergeMessage, plan: RolePlan): boolean {
       for (let count = 0; count < 8; count += 1) for (const part of frame) process.stdout.write(part);
       return true;
     }
+    case 'farewell':
+      send({ type: 'goodbye', problem: agentProblem('agent.link-lost', 'it had enough') });
+      process.exit(1);
+      return true;
+    case 'generous':
+      for (const part of encodeChunk({ sha256: 'a'.repeat(64), offset: 0, bytes: Buffer.from('x') })) {
+        process.stdout.write(part);
+      }
+      return true;
+    case 'forward':
+      send({ type: 'events', id: 99, events: [] });
+      return true;
+    case 'inventive':
+      send({ type: 'executed', id: 99, status: 0, signal: null });
+      return true;
+    case 'repeating':
+      hello();
+      return true;
     case 'liar':
       answer({ ...message, run: 'another run' }, 'lie');
       return true;
@@ -200,15 +224,19 @@ process.stdin.on('data', (bytes: Buffer) => {
 });
 process.stdin.on('end', () => process.exit(0));
 
-send({
-  type: 'hello',
-  protocol:
-    process.env.FIXTURE_PROTOCOL === undefined ? PROTOCOL_VERSION : Number(process.env.FIXTURE_PROTOCOL),
-  agent: process.env.TOWLINE_AGENT_DIGEST ?? '',
-  pid: process.pid,
-  node: process.version,
-  facts,
-  factProblems: [],
-  holds: {},
-  journal: [],
-});
+hello();
+
+function hello(): void {
+  send({
+    type: 'hello',
+    protocol:
+      process.env.FIXTURE_PROTOCOL === undefined ? PROTOCOL_VERSION : Number(process.env.FIXTURE_PROTOCOL),
+    agent: process.env.TOWLINE_AGENT_DIGEST ?? '',
+    pid: process.pid,
+    node: process.version,
+    facts,
+    factProblems: [],
+    holds: {},
+    journal: [],
+  });
+}

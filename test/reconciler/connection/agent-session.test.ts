@@ -93,6 +93,10 @@ describe('a session with an agent', () => {
     ['oversized', 'protocol.frame-too-large'],
     ['flood', 'line.flooded'],
     ['liar', 'protocol.bad-message'],
+    ['generous', 'protocol.illegal-state'],
+    ['forward', 'protocol.illegal-state'],
+    ['inventive', 'protocol.illegal-state'],
+    ['repeating', 'protocol.illegal-state'],
     ['frozen', 'line.silent'],
   ])('drops an agent that is %s: %s', async (role, code) => {
     await open();
@@ -115,6 +119,17 @@ describe('a session with an agent', () => {
     expect(result).toMatchObject(lost);
     expect(await waiting).toMatchObject(lost);
     expect((await session.ended)?.message).toMatch(/SIGKILL.*memory/);
+  });
+
+  it('passes on why an agent ended by itself', async () => {
+    await open();
+    const result = await session.converge(convergeCall(filePlan('farewell', []), new MemoryContents()));
+    const problem = {
+      code: 'line.lost',
+      message: 'the agent ended: it had enough',
+      cause: { code: 'agent.link-lost' },
+    };
+    expect(result).toMatchObject({ ok: false, problem });
   });
 
   it('streams events and output as they come', async () => {

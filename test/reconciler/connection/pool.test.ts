@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -128,10 +129,20 @@ describe('the pool of sessions', () => {
     const opening = pool.open(hostSpec(host));
     await pool.close('shutting down');
     expect(opened.ok && (await opened.value.ended)).toBeUndefined();
-    const late = await opening;
-    expect(late.ok && (await late.value.ended)).toBeUndefined();
+    expect(await opening).toMatchObject({ ok: false, problem: { code: 'line.cancelled' } });
     expect(pool.sessions()).toEqual([]);
     expect(await pool.open(hostSpec(host))).toMatchObject({ ok: false, problem: { code: 'line.closed' } });
+  });
+
+  it('does not wait for hosts that never answer when it closes', async () => {
+    const mute = createServer();
+    await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve));
+    const { port } = mute.address() as AddressInfo;
+    const opening = pool.open(hostSpec(host, { port }));
+    await new Promise((resolve) => mute.once('connection', resolve));
+    await pool.close('shutting down');
+    expect(await opening).toMatchObject({ ok: false, problem: { code: 'line.cancelled' } });
+    mute.close();
   });
 
   it('starts the agent of this Towline', async () => {
