@@ -90,23 +90,30 @@ function internPair(names: Names, pairNames: PairNames): PairIds {
 function readDigests(database: Database, environment: number | undefined): Map<string, string> {
   const digests = new Map<string, string>();
   if (environment === undefined) return digests;
-  const roleNames = new Map<string, string>();
-  const nameOf = (id: string): string => {
-    const held = roleNames.get(id);
-    if (held !== undefined) return held;
-    const name =
-      database.get<{ name: string }>('SELECT name FROM names WHERE id = ?', Number(id))?.name ?? '';
-    roleNames.set(id, name);
-    return name;
-  };
+  const suffixesOf = createSuffixes(database);
   const rows = database.all<{ host: string; roles: string; digests: string }>(digestsQuery, environment);
-  for (const row of rows) {
-    const values = row.digests.split('\n');
-    for (const [index, role] of row.roles.split(',').entries()) {
-      digests.set(`${row.host}\n${nameOf(role)}`, values[index] as string);
+  for (const { host, roles, digests: joined } of rows) {
+    const values = joined.split('\n');
+    const suffixes = suffixesOf(roles);
+    for (let index = 0; index < suffixes.length; index += 1) {
+      digests.set(host + suffixes[index], values[index] as string);
     }
   }
   return digests;
+}
+
+/** Key endings for a list of role ids; hosts share few such lists, so each is made once. */
+function createSuffixes(database: Database): (roles: string) => readonly string[] {
+  const known = new Map<string, readonly string[]>();
+  return (roles) => {
+    const held = known.get(roles);
+    if (held !== undefined) return held;
+    const query = 'SELECT name FROM names WHERE id = ?';
+    const names = roles.split(',').map((id) => database.get<{ name: string }>(query, Number(id))?.name);
+    const suffixes = names.map((name) => `\n${name}`);
+    known.set(roles, suffixes);
+    return suffixes;
+  };
 }
 
 function readEntry(database: Database, names: Names, pairNames: PairNames): LedgerEntry | undefined {
