@@ -5,11 +5,13 @@
  */
 
 import { Session } from 'node:inspector';
+import { isMainThread } from 'node:worker_threads';
 import { type RawPosition, roleScriptPrefix } from './authoring/draft.ts';
 
 interface Attached {
   readonly sessionId: string;
-  readonly workerInfo: { readonly workerId: string };
+  /** The title begins with `[worker <thread id>]`; ids of its own count per session. */
+  readonly workerInfo: { readonly title: string };
 }
 
 interface FromWorker {
@@ -29,6 +31,8 @@ interface FromWorker {
 
 /** The innermost position in role code of a running worker thread. */
 export function whereIs(threadId: number, milliseconds = 1000): Promise<RawPosition | undefined> {
+  // Only the main thread's inspector sees workers.
+  if (!isMainThread) return Promise.resolve(undefined);
   return new Promise((resolve) => {
     const session = new Session();
     let attached: string | undefined;
@@ -47,7 +51,7 @@ export function whereIs(threadId: number, milliseconds = 1000): Promise<RawPosit
     const roleScripts = new Set<string>();
     session.connect();
     session.on('NodeWorker.attachedToWorker', ({ params }: { params: Attached }) => {
-      if (params.workerInfo.workerId !== String(threadId)) return;
+      if (!params.workerInfo.title.startsWith(`[worker ${threadId}]`)) return;
       attached = params.sessionId;
       send('Debugger.enable');
       send('Debugger.pause');

@@ -17,6 +17,9 @@ export interface WorkerLimits {
 
 export const defaultLimits: WorkerLimits = { quietMilliseconds: 5000, memoryMebibytes: 256 };
 
+/** Starting the thread is our own work and does not count against a role. */
+const startMilliseconds = 60_000;
+
 /** Undefined: all replies came. */
 export type Stopped = RawProblem | undefined;
 
@@ -30,6 +33,7 @@ function workerLocation(): URL {
 export class WorkerClient {
   readonly #limits: WorkerLimits;
   #worker: Worker | undefined;
+  #ready = false;
   #tail: Promise<unknown> = Promise.resolve();
 
   constructor(limits: WorkerLimits) {
@@ -45,6 +49,10 @@ export class WorkerClient {
       argv: [],
     });
     worker.unref();
+    this.#ready = false;
+    worker.on('message', (said: { readonly type: string }) => {
+      if (said.type === 'ready') this.#ready = true;
+    });
     worker.on('error', () => this.#forget(worker));
     worker.on('exit', () => this.#forget(worker));
     this.#worker = worker;
@@ -76,9 +84,12 @@ export class WorkerClient {
       const watch = (): void => {
         clearTimeout(timer);
         // Replies that wait behind this very timer still count: look once more after the event loop has turned.
-        timer = setTimeout(() => {
-          timer = setTimeout(() => void this.#endless(worker, request).then(finish), 10);
-        }, this.#limits.quietMilliseconds);
+        timer = setTimeout(
+          () => {
+            timer = setTimeout(() => void this.#endless(worker, request).then(finish), 10);
+          },
+          this.#ready ? this.#limits.quietMilliseconds : startMilliseconds,
+        );
       };
       const hear = (reply: Reply | { readonly type: 'ready' | 'done' }): void => {
         if (reply.type === 'done') return finish(undefined);

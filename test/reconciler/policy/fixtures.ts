@@ -70,7 +70,7 @@ export default defineRole({
 `;
 }
 
-export const limits = { quietMilliseconds: 400, memoryMebibytes: 64 };
+export const limits = { quietMilliseconds: 1000, memoryMebibytes: 64 };
 
 /** Loads one role named web, or gives the problems. */
 export async function loadWeb(
