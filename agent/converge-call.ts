@@ -134,6 +134,7 @@ async function work(
     mode,
     tags: message.tags,
     skipTags: message.skipTags,
+    drift: message.drift === true,
     journal: record,
     interrupted: writes ? await journal.interrupted(key, digest) : undefined,
     stop: options.stop,

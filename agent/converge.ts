@@ -18,6 +18,7 @@ import {
   concludeActed,
   type Finished,
   failed,
+  isProbe,
   lookAt,
   problemOf,
   runResource,
@@ -32,6 +33,8 @@ export interface ConvergeOptions {
   readonly mode: ConvergeMode;
   readonly tags?: readonly string[] | undefined;
   readonly skipTags?: readonly string[] | undefined;
+  /** The plan was applied before: what differs is drift, and one-shot commands are not repeated. */
+  readonly drift: boolean;
   /** Absent in check mode. */
   readonly journal?: JournalRecord | undefined;
   readonly interrupted?: Interrupted | undefined;
@@ -205,13 +208,14 @@ class Convergence {
 
   #skipReason(resource: PlannedResource): string | undefined {
     const { tags = [], requires = [] } = resource.meta;
-    const { tags: wanted, skipTags = [], interrupted } = this.#options;
+    const { tags: wanted, skipTags = [], interrupted, drift } = this.#options;
     if (wanted !== undefined && !tags.some((tag) => wanted.includes(tag)))
       return 'its tags are not asked for';
     if (tags.some((tag) => skipTags.includes(tag))) return 'its tags are to be skipped';
     if (this.#broken) return 'an earlier resource failed';
     const missing = requires.find((id) => this.#unsettled.has(id));
     if (missing !== undefined) return `${missing}, which it requires, failed`;
+    if (drift && isOneShot(resource) && !isProbe(resource)) return 'it was run when this plan was applied';
     if (isOneShot(resource) && interrupted?.done.has(resource.id) === true)
       return `done already by the interrupted run ${interrupted.run}`;
     return undefined;
@@ -270,9 +274,8 @@ function isPlain({ meta }: PlannedResource): boolean {
   );
 }
 
-/** Kinds that a second look cannot recognise as done. */
+/** Commands that a second look cannot recognise as done. */
 function isOneShot(resource: PlannedResource): boolean {
-  if (resource.kind === 'command')
-    return resource.wanted.creates === undefined && resource.wanted.removes === undefined;
-  return false;
+  if (resource.kind !== 'command') return false;
+  return resource.wanted.creates === undefined && resource.wanted.removes === undefined;
 }

@@ -55,7 +55,8 @@ export class Dispatcher {
       case 'credit':
         return channel.grant(message.bytes);
       case 'recorded':
-        return void journal.recorded(message.runs);
+        this.#work = this.#work.then(() => journal.recorded(message.runs));
+        return;
       case 'ping':
         return channel.send({ type: 'pong', id: message.id });
       case 'pong':

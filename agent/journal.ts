@@ -6,7 +6,7 @@
  */
 
 import { appendFile, mkdir, readdir, readFile, rmdir, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type ConvergeResult, type JournalEntry, journalEntrySchema } from './protocol/message.ts';
 import type { Registered, ResourceReport } from './protocol/outcome.ts';
 
@@ -105,7 +105,10 @@ export class Journal {
 
   async #remove(gone: readonly Remembered[]): Promise<void> {
     await Promise.all(gone.map(({ file }) => unlink(file).catch(() => {})));
-    if (gone.length > 0) await rmdir(this.#directory).catch(() => {});
+    if (gone.length === 0) return;
+    await rmdir(this.#directory)
+      .then(() => rmdir(dirname(this.#directory)))
+      .catch(() => {});
   }
 
   async #remembered(): Promise<readonly Remembered[]> {

@@ -81,12 +81,19 @@ export async function lookAt(
       if (place.mode === 'check') return end('unknown', looked.unknown);
       throw new ProblemError(agentProblem('resource.failed', looked.unknown));
     }
+    if (place.mode === 'check' && isProbe(resource)) return end('skipped', 'a dry run starts no programs');
     const unsure = place.mode === 'check' && looked.length > 0 && hasGuard(resource);
     if (unsure) return end('unknown', 'its guards are programs, which a dry run does not start');
     if (looked.length > 0) return { changes: looked, startedAt };
     const observed = await kind.observe?.(reader, resource.wanted);
     return { finished: settle(resource, place, { changes: [], startedAt, registered: observed }) };
   });
+}
+
+/** A command that only asks: it says of itself that it never changes anything. */
+export function isProbe(resource: PlannedResource): boolean {
+  const { changedWhen } = resource.meta;
+  return resource.kind === 'command' && changedWhen?.op === 'value' && changedWhen.value === false;
 }
 
 /** The report of a resource whose changes are announced but not made, or made by others in one transaction. */
@@ -262,14 +269,13 @@ function finish(resource: PlannedResource, place: Workplace, ending: Ending): Fi
     ...(problem !== undefined && { problem }),
     ...(outcome === 'failed' && resource.meta.ignoreErrors === true && { ignored: true }),
   };
-  return { report, registered: registeredOf(ending, place.mode) };
+  const cannotKnow = place.mode === 'check' && (outcome === 'changed' || isProbe(resource));
+  return { report, registered: outcome === 'unknown' || cannotKnow ? undefined : registeredOf(ending) };
 }
 
-function registeredOf(ending: Ending, mode: ConvergeMode): Registered | undefined {
-  const { outcome } = ending;
-  if (outcome === 'unknown' || (mode === 'check' && outcome === 'changed')) return undefined;
+function registeredOf({ outcome, registered }: Ending): Registered {
   return {
-    ...ending.registered,
+    ...registered,
     changed: outcome === 'changed',
     failed: outcome === 'failed',
     skipped: outcome === 'skipped',

@@ -39,6 +39,8 @@ const convergeMessage = z.object({
   inline: z.optional(z.array(sha256Schema)),
   tags: z.optional(z.array(z.string())),
   skipTags: z.optional(z.array(z.string())),
+  /** The plan was applied before and nothing of it is new: commands that leave nothing to look at are not repeated. */
+  drift: z.optional(z.boolean()),
   /** Seconds to wait for another run's host lock; 0 answers agent.busy at once. */
   lockWait: z.optional(z.number()),
 });

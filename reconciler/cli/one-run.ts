@@ -105,7 +105,8 @@ function statusOf(run: Run, summary: RunSummary): ExitStatus {
   if (summary.outcome === 'failed' || summary.outcome === 'stalled') return exitStatus.failure;
   const looksOnly = run.request.mode === 'check' || run.request.mode === 'drift-report';
   if (!looksOnly) return exitStatus.done;
-  const { changed, unknown } = summary.resources;
+  const { changed } = summary.resources;
+  const unknown = run.request.mode === 'drift-report' ? 0 : summary.resources.unknown;
   const planned = run.request.offline
     ? (run.decision?.affected.length ?? 0) + (run.decision?.needFacts.length ?? 0)
     : 0;

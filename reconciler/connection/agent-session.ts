@@ -183,6 +183,7 @@ export class AgentSession implements HostSession {
     const options = {
       ...(inline.length > 0 && { inline: [...inline] }),
       ...(call.tags !== undefined && { tags: [...call.tags] }),
+      ...(call.drift === true && { drift: true }),
       ...(call.skipTags !== undefined && { skipTags: [...call.skipTags] }),
     };
     const send = (id: number): void => {

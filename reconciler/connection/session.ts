@@ -21,6 +21,8 @@ export interface ConvergeCall {
   readonly contents: ContentStore;
   /** The plan that the ledger says this host had last: what may travel as a delta, and whose contents the host has. */
   readonly applied?: { readonly digest: string; readonly plan: RolePlan } | undefined;
+  /** The plan was applied before: one-shot commands are not repeated. */
+  readonly drift?: boolean | undefined;
   readonly tags?: readonly string[] | undefined;
   readonly skipTags?: readonly string[] | undefined;
   readonly onEvents: (events: readonly AgentEvent[]) => void;

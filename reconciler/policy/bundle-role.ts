@@ -63,7 +63,7 @@ function snapshotPlugin(snapshot: Snapshot): Plugin {
     name: 'snapshot',
     setup(bundling) {
       bundling.onResolve({ filter: /.*/ }, ({ path, importer, kind }) => {
-        if (kind === 'entry-point') return { path, namespace };
+        if (kind === 'entry-point') return { path: posix.normalize(path), namespace };
         if (path === 'towline') return { path, external: true };
         if (!path.startsWith('.')) return refused('policy.import-refused', `cannot import "${path}"`);
         const wanted = posix.join(posix.dirname(importer), path);

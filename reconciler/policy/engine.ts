@@ -15,7 +15,7 @@ import { didYouMean } from './evaluation/nearest-name.ts';
 import { type EngineParts, type EvaluationCounters, SnapshotPolicy } from './loaded-policy.ts';
 import { LoadedRole } from './loaded-role.ts';
 import type { LoadedPolicy, PolicyEngine } from './model.ts';
-import { defaultLimits, WorkerClient, type WorkerLimits } from './worker-client.ts';
+import { defaultLimits, type RoleRunner, WorkerClient, type WorkerLimits } from './worker-client.ts';
 
 /** Versions of a role kept for policies of other branches and for going back. */
 const versionsKept = 8;
@@ -24,9 +24,12 @@ export interface CountingPolicyEngine extends PolicyEngine {
   readonly counters: Readonly<EvaluationCounters>;
 }
 
-/** An engine with a worker of its own. */
-export function createPolicyEngine(limits: WorkerLimits = defaultLimits): CountingPolicyEngine {
-  return new Engine(limits);
+/** An engine with a worker of its own, or on a given runner. */
+export function createPolicyEngine(
+  limits: WorkerLimits = defaultLimits,
+  runner: RoleRunner = new WorkerClient(limits),
+): CountingPolicyEngine {
+  return new Engine(runner);
 }
 
 class Engine implements CountingPolicyEngine {
@@ -37,9 +40,8 @@ class Engine implements CountingPolicyEngine {
   /** Role → import closure last seen, to tell from ids alone that nothing changed. */
   readonly #closures = new Map<string, { key: string; sources: readonly string[]; role: LoadedRole }[]>();
 
-  constructor(limits: WorkerLimits) {
-    this.#parts = { worker: new WorkerClient(limits), index: new ContentIndex(), counters: this.counters };
-    this.#parts.worker.start();
+  constructor(runner: RoleRunner) {
+    this.#parts = { runner, index: new ContentIndex(), counters: this.counters };
   }
 
   async load(snapshot: Snapshot, roles: readonly string[]): Promise<Checked<LoadedPolicy>> {
@@ -57,7 +59,7 @@ class Engine implements CountingPolicyEngine {
   }
 
   close(): Promise<void> {
-    return this.#parts.worker.close();
+    return this.#parts.runner.close();
   }
 
   async #role(snapshot: Snapshot, name: string): Promise<Checked<LoadedRole>> {
@@ -80,7 +82,7 @@ class Engine implements CountingPolicyEngine {
 
   async #define(role: LoadedRole): Promise<readonly Problem[]> {
     let defined: Defined | undefined;
-    const stopped = await this.#parts.worker.request({ type: 'define', role: role.code }, (reply) => {
+    const stopped = await this.#parts.runner.request({ type: 'define', role: role.code }, (reply) => {
       if (reply.type === 'defined') defined = reply.defined;
     });
     if (stopped !== undefined) return [role.problem(stopped)];

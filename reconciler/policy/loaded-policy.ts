@@ -22,7 +22,7 @@ import type { LoadedRole, Shared } from './loaded-role.ts';
 import type { Look, Miss } from './memo.ts';
 import type { Evaluation, LoadedPolicy, Policy, Subject } from './model.ts';
 import type { Root } from './tracking.ts';
-import type { WorkerClient } from './worker-client.ts';
+import type { RoleRunner } from './worker-client.ts';
 
 /** Subjects sent to the worker at once. */
 const batchSize = 64;
@@ -36,7 +36,7 @@ export interface EvaluationCounters {
 }
 
 export interface EngineParts {
-  readonly worker: WorkerClient;
+  readonly runner: RoleRunner;
   readonly index: ContentIndex;
   readonly counters: EvaluationCounters;
 }
@@ -97,7 +97,7 @@ export class SnapshotPolicy implements LoadedPolicy {
         return policyProblem('policy.worker-lost', 'the worker asks for files without end');
       const again: EvaluationSubject[] = [];
       const sent = open;
-      const stopped = await this.#parts.worker.request(
+      const stopped = await this.#parts.runner.request(
         { type: 'evaluate', role: role.code, subjects: sent, files: await this.#files(role) },
         (reply) => {
           if (reply.type !== 'evaluated') return;

@@ -30,7 +30,14 @@ function workerLocation(): URL {
     : new URL('./policy-worker.js', import.meta.url);
 }
 
-export class WorkerClient {
+/** Runs role code somewhere. */
+export interface RoleRunner {
+  /** Sends a request; `onReply` gets what comes back. Undefined when all replies came. */
+  request(request: Request, onReply: (reply: Reply) => void): Promise<Stopped>;
+  close(): Promise<void>;
+}
+
+export class WorkerClient implements RoleRunner {
   readonly #limits: WorkerLimits;
   #worker: Worker | undefined;
   #ready = false;
@@ -38,10 +45,11 @@ export class WorkerClient {
 
   constructor(limits: WorkerLimits) {
     this.#limits = limits;
+    this.#start();
   }
 
-  /** Starts the thread ahead of the first request. */
-  start(): Worker {
+  /** The thread; it starts ahead of the first request, and anew after one was lost. */
+  #start(): Worker {
     if (this.#worker !== undefined) return this.#worker;
     const worker = new Worker(workerLocation(), {
       resourceLimits: { maxOldGenerationSizeMb: this.#limits.memoryMebibytes },
@@ -59,7 +67,6 @@ export class WorkerClient {
     return worker;
   }
 
-  /** Sends a request; `onReply` gets what comes back. */
   request(request: Request, onReply: (reply: Reply) => void): Promise<Stopped> {
     const answered = this.#tail.then(() => this.#exchange(request, onReply));
     this.#tail = answered.catch(() => undefined);
@@ -72,7 +79,7 @@ export class WorkerClient {
   }
 
   #exchange(request: Request, onReply: (reply: Reply) => void): Promise<Stopped> {
-    const worker = this.start();
+    const worker = this.#start();
     return new Promise((resolve) => {
       let timer: NodeJS.Timeout;
       const finish = (stopped: Stopped): void => {

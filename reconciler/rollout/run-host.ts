@@ -110,6 +110,7 @@ async function converge(
       plan: desired.plan,
       contents: tools.contents,
       applied: entry,
+      drift: tools.drift && entry?.digest === desired.digest,
       tags: tools.tags,
       skipTags: tools.skipTags,
       onEvents: (events) => {

@@ -39,14 +39,15 @@ export const loadPolicy: Step = {
 
 async function load(run: Run, snapshot: Snapshot, declaration: string): Promise<Checked<Loaded>> {
   const { environment } = run.request;
+  const names = roleNames(snapshot, environment);
   const [inventory, policy] = await Promise.all([
     readInventory(snapshot, environment.inventory, run.memory.lastGood),
-    run.services.engine.load(snapshot, environment.roles),
+    run.services.engine.load(snapshot, names),
   ]);
   if (!inventory.ok || !policy.ok) {
     return { ok: false, problems: [inventory, policy].flatMap((part) => (part.ok ? [] : part.problems)) };
   }
-  const declared = environment.roles.map((name) => policy.value.policy.roles.get(name) as RoleDefinition);
+  const declared = names.map((name) => policy.value.policy.roles.get(name) as RoleDefinition);
   const roles = orderRoles(declared);
   const missing = unknownTargets(inventory.value, declared);
   if (!roles.ok || missing.length > 0)
@@ -58,6 +59,13 @@ async function load(run: Run, snapshot: Snapshot, declaration: string): Promise<
     roles: roles.value,
     declaration,
   });
+}
+
+/** The roles an environment uses: those it lists, or every one there is. */
+function roleNames(snapshot: Snapshot, environment: Environment): readonly string[] {
+  if (environment.roles.length > 0) return environment.roles;
+  const found = [...snapshot.entries.keys()].map((path) => /^roles\/([^/]+)\/role\.ts$/.exec(path)?.[1]);
+  return found.filter((name) => name !== undefined).sort();
 }
 
 /** Hosts and groups that a role names outright and the inventory does not have; a pattern may match nothing. */
