@@ -124,16 +124,33 @@ function clientConfig(attempt: Attempt, note: (problem: Problem | undefined) => 
       cipher: [...ciphers],
       serverHostKey: [...verifier.algorithms] as never,
     },
-    hostVerifier: (key: Buffer, verify: (trusted: boolean) => void): void => {
-      verifier.verify(key).then(
-        (problem) => {
-          note(problem);
-          verify(problem === undefined);
-        },
-        () => verify(false),
-      );
-    },
+    hostVerifier: verifyOnce(verifier, note),
     authHandler: (allowed, _partial, next) => next((ledger.next(allowed) || false) as never),
+  };
+}
+
+/**
+ * Verifies the first key with all care; in later key exchanges of the connection the same key is known at once
+ * (waiting there would let other packets pass the exchange), and another one is refused.
+ */
+function verifyOnce(
+  verifier: HostKeyVerifier,
+  note: (problem: Problem | undefined) => void,
+): (key: Buffer, verify: (trusted: boolean) => void) => void {
+  let trusted: Buffer | undefined;
+  return (key, verify) => {
+    if (trusted !== undefined) {
+      verify(trusted.equals(key));
+      return;
+    }
+    verifier.verify(key).then(
+      (problem) => {
+        note(problem);
+        if (problem === undefined) trusted = Buffer.from(key);
+        verify(problem === undefined);
+      },
+      () => verify(false),
+    );
   };
 }
 

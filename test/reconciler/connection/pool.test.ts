@@ -195,6 +195,20 @@ describe('the pool of sessions', () => {
     expect(poolOptions(() => {}).atOnce).toBe(32);
   });
 
+  it.skipIf(!hasSshd)('carries large contents through many key exchanges', async () => {
+    const sshd = await startSshd(join(folder, 'sshd'), ['RekeyLimit 1M 10s']);
+    const { port, user, keyFile, hostKey } = sshd;
+    pool = poolWith({ session: { ...sessionDeadlines } });
+    const opened = await pool.open({ ...hostSpec(host), port, user, keyFile, pinnedKeys: [hostKey] });
+    if (!opened.ok) throw new Error(opened.problem.message);
+    const contents = new MemoryContents();
+    const plan = filePlan('web', [contents.add(randomBytes(12_000_000))]);
+    const result = await opened.value.converge(convergeCall(plan, contents));
+    expect(result.ok && result.value.reports[0]?.resource).toBe('whole inline=0 verified=1');
+    await pool.close('done');
+    await sshd.stop();
+  });
+
   it.skipIf(!hasSshd)('notices a host that stops in the middle of a call', async () => {
     const sshd = await startSshd(join(folder, 'sshd'));
     const { port, user, keyFile, hostKey } = sshd;
