@@ -7,7 +7,6 @@
 import type { Kind } from '../../../agent/protocol/kind.ts';
 import { resourceId } from '../../../agent/protocol/kind.ts';
 import type { Resource } from './resource.ts';
-import type { RoleDefinition, RoleSpec, Variables } from './role.ts';
 
 /** Where role code stands in its bundle: script name as given to the sandbox, line and column from 1. */
 export interface RawPosition {
@@ -66,11 +65,11 @@ export class Draft implements Resource {
 }
 
 /** A role as its file wrote it. */
-export class RoleDraft implements RoleDefinition {
-  readonly spec: RoleSpec<Variables>;
+export class RoleDraft {
+  readonly spec: object;
   readonly #trace: Trace;
 
-  constructor(helper: Callable, spec: RoleSpec<Variables>) {
+  constructor(helper: Callable, spec: object) {
     this.spec = spec;
     this.#trace = traceOf(helper);
   }

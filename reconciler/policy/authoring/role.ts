@@ -101,5 +101,5 @@ export interface RoleDefinition {
 export function defineRole<Declared extends Variables = Record<never, never>>(
   spec: RoleSpec<Declared>,
 ): RoleDefinition {
-  return new RoleDraft(defineRole, spec as unknown as RoleSpec<Variables>);
+  return new RoleDraft(defineRole, spec);
 }

@@ -8,10 +8,10 @@ import type { Draft } from '../authoring/draft.ts';
 import type { Condition, MetaParameters } from '../authoring/resource.ts';
 import { namesIn, parseExpression } from '../expression-parser.ts';
 import { requirementsOf } from './compile-resource.ts';
-import type { Written } from './evaluate-role.ts';
 import type { RawProblem } from './messages.ts';
 import { didYouMean } from './nearest-name.ts';
 import { resourceProblem } from './raw-problem.ts';
+import type { Written } from './written.ts';
 
 /** Checks a whole role. */
 export function checkNames(written: Written, problems: RawProblem[]): void {

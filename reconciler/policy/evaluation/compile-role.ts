@@ -7,21 +7,22 @@
 import type { PlannedHandler, PlannedResource, RolePlan } from '../../../agent/protocol/plan.ts';
 import { planDigest } from '../../plan/digest.ts';
 import { orderResources } from '../../plan/resource-order.ts';
-import type { Draft, RawPosition, RoleDraft } from '../authoring/draft.ts';
+import type { Draft, RawPosition } from '../authoring/draft.ts';
 import type { MetaParameters } from '../authoring/resource.ts';
 import { checkNames } from './check-names.ts';
 import { compileResource, requirementsOf } from './compile-resource.ts';
 import { EvaluationFailure } from './data-file.ts';
-import type { RoleEvaluation, Written } from './evaluate-role.ts';
 import type { Outcome, PolicyFile, RawProblem } from './messages.ts';
 import { resourceProblem } from './raw-problem.ts';
 import { type NameScope, renderTemplate } from './render-template.ts';
+import type { WrittenRole } from './sandbox.ts';
 import { type Collected, type RenderTemplate, storeText, Tools } from './tools.ts';
+import type { EvaluationScope, Written } from './written.ts';
 
 /** Compiles all resources and handlers of a role. */
 export function compileRole(
-  evaluation: RoleEvaluation,
-  role: RoleDraft,
+  evaluation: EvaluationScope,
+  role: WrittenRole,
   written: Written,
 ): Outcome['result'] {
   const collected: Collected = { problems: [], contents: new Map(), sources: new Map() };
@@ -35,7 +36,7 @@ export function compileRole(
   checkNames(written, collected.problems);
   if (collected.problems.length > 0) return { kind: 'failed', problems: collected.problems };
   const plan: RolePlan = {
-    environment: evaluation.environment.name,
+    environment: evaluation.subject.environment.name,
     host: evaluation.subject.host.name,
     role: evaluation.role,
     resources,
@@ -46,7 +47,7 @@ export function compileRole(
 }
 
 function compileList(
-  evaluation: RoleEvaluation,
+  evaluation: EvaluationScope,
   collected: Collected,
   drafts: readonly Draft[],
   tags: readonly string[],
@@ -81,7 +82,7 @@ function withoutSettled(
   return [{ ...resource, meta: requires.length > 0 ? { ...meta, requires } : meta }];
 }
 
-function rendererFor(draft: Draft, evaluation: RoleEvaluation, collected: Collected): RenderTemplate {
+function rendererFor(draft: Draft, evaluation: EvaluationScope, collected: Collected): RenderTemplate {
   return (path: string, file: PolicyFile, vars) => {
     try {
       const rendered = renderTemplate(path, file, {
@@ -101,7 +102,7 @@ function rendererFor(draft: Draft, evaluation: RoleEvaluation, collected: Collec
 }
 
 /** Template variables first, then facts, host, environment, vars and role, then the role's variables. */
-function scopeOf(vars: Readonly<Record<string, unknown>>, evaluation: RoleEvaluation): NameScope {
+function scopeOf(vars: Readonly<Record<string, unknown>>, evaluation: EvaluationScope): NameScope {
   const { names, vars: variables } = evaluation;
   return {
     has: (name) => Object.hasOwn(vars, name) || Object.hasOwn(names, name) || name in variables,

@@ -5,13 +5,12 @@
  */
 
 import * as z from 'zod/mini';
-import type { RoleDraft } from '../authoring/draft.ts';
 import type { RoleSpec } from '../authoring/role.ts';
 import type { Share } from '../model.ts';
 import type { Defined, RawProblem } from './messages.ts';
 import { didYouMean } from './nearest-name.ts';
 import { thrownProblem } from './raw-problem.ts';
-import { type RoleModule, roleOf } from './sandbox.ts';
+import { type RoleModule, roleOf, type WrittenRole } from './sandbox.ts';
 
 const share = z.union([
   z.number().check(z.gte(0)),
@@ -61,7 +60,7 @@ export function readDefinition(name: string, module: RoleModule): Defined {
   }
 }
 
-function definitionOf(name: string, { spec, position }: RoleDraft): Defined {
+function definitionOf(name: string, { spec, position }: WrittenRole): Defined {
   const problems: RawProblem[] = [];
   const say = (message: string): void => {
     problems.push({ code: 'policy.bad-role', message: `role ${name}: ${message}`, position });

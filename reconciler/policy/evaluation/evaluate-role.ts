@@ -5,7 +5,7 @@
  */
 
 import type { Json } from '../../../agent/protocol/json.ts';
-import type { Draft, RoleDraft } from '../authoring/draft.ts';
+import type { Draft } from '../authoring/draft.ts';
 import { deepFrozen, ReadLog, readValue, tracked } from '../tracking.ts';
 import { isDraft } from './compile-resource.ts';
 import { compileRole } from './compile-role.ts';
@@ -13,14 +13,9 @@ import { EvaluationFailure, parseData } from './data-file.ts';
 import { FilePending, FileReader } from './file-reader.ts';
 import type { EvaluationSubject, FilesNeeded, Outcome, PolicyFiles, RawProblem } from './messages.ts';
 import { thrownProblem } from './raw-problem.ts';
-import { type RoleModule, roleOf } from './sandbox.ts';
+import { type RoleModule, roleOf, type WrittenRole } from './sandbox.ts';
 import { trackedFacts } from './tracked-facts.ts';
-
-/** What the functions of a role wrote. */
-export interface Written {
-  readonly resources: readonly Draft[];
-  readonly handlers: ReadonlyMap<string, readonly Draft[]>;
-}
+import type { EvaluationScope, Written } from './written.ts';
 
 /** Evaluates, or says which files have to be read first. */
 export function evaluateRole(
@@ -36,12 +31,11 @@ export function evaluateRole(
 }
 
 /** The state of one evaluation. */
-export class RoleEvaluation {
+class RoleEvaluation implements EvaluationScope {
   readonly log = new ReadLog();
   readonly role: string;
   readonly subject: EvaluationSubject;
   readonly files: FileReader;
-  readonly environment: EvaluationSubject['environment'];
   factsMissing = false;
   /** Top-level names a template may read. */
   names: Readonly<Record<string, unknown>> = {};
@@ -51,7 +45,6 @@ export class RoleEvaluation {
     this.role = role;
     this.subject = subject;
     this.files = new FileReader(role, given, this.log);
-    this.environment = subject.environment;
     this.log.add('environment', ['name'], readValue(subject.environment.name));
   }
 
@@ -71,7 +64,7 @@ export class RoleEvaluation {
     }
   }
 
-  #context(role: RoleDraft): object {
+  #context(role: WrittenRole): object {
     const { subject, log } = this;
     this.vars = tracked(log, 'variables', { ...role.spec.variables, ...subject.variables });
     const facts = trackedFacts(log, subject.facts, () => {
@@ -91,7 +84,7 @@ export class RoleEvaluation {
     throw new Error(`data: neither ${own} nor ${shared} exists`);
   }
 
-  #write(role: RoleDraft, context: object): Written & { readonly problems: readonly RawProblem[] } {
+  #write(role: WrittenRole, context: object): Written & { readonly problems: readonly RawProblem[] } {
     const problems: RawProblem[] = [];
     const flat = (value: unknown, what: string): Draft[] => {
       if (value === null || value === undefined || value === false) return [];

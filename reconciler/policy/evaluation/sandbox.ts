@@ -5,8 +5,9 @@
  */
 
 import vm from 'node:vm';
-import { RoleDraft, roleScriptPrefix } from '../authoring/draft.ts';
+import { type RawPosition, RoleDraft, roleScriptPrefix } from '../authoring/draft.ts';
 import * as authoring from '../authoring/index.ts';
+import type { RoleSpec } from '../authoring/role.ts';
 
 /** Role code asked for what differs from one evaluation to the next. */
 export class NotDeterministic extends Error {
@@ -57,8 +58,14 @@ export function createSandbox(): Sandbox {
   };
 }
 
+/** A role as its file wrote it; not checked yet. */
+export interface WrittenRole {
+  readonly spec: RoleSpec;
+  readonly position: RawPosition | undefined;
+}
+
 /** The role a module exports, if it does. */
-export function roleOf(module: RoleModule): RoleDraft | undefined {
+export function roleOf(module: RoleModule): WrittenRole | undefined {
   const exported = module();
-  return exported instanceof RoleDraft ? exported : undefined;
+  return exported instanceof RoleDraft ? (exported as unknown as WrittenRole) : undefined;
 }

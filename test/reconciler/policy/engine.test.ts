@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { planContents, rolePlanSchema } from '../../../agent/protocol/plan.ts';
-import { createPolicyEngine } from '../../../reconciler/policy/engine.ts';
-import { debianFacts, evaluateWeb, limits, loadWeb, roleFile, snapshotOf, subjectOf } from './fixtures.ts';
+import {
+  debianFacts,
+  engineInThread,
+  evaluateWeb,
+  loadWeb,
+  roleFile,
+  snapshotOf,
+  subjectOf,
+} from './fixtures.ts';
 
 const everything = `[
   pkg(['nginx', 'curl']), pkg('vim', { state: 'latest' }),
@@ -121,7 +128,7 @@ describe('the policy engine', () => {
   });
 
   it('keeps what an unchanged role gave when another role changes', async () => {
-    const engine = createPolicyEngine(limits);
+    const engine = engineInThread();
     const web = roleFile("[file('/x', { content: 'x' })]");
     const first = await engine.load(snapshotOf({ 'roles/web/role.ts': web, 'roles/db/role.ts': web }), [
       'web',

@@ -9,6 +9,7 @@ import type { Facts } from '../../../agent/protocol/facts.ts';
 import type { Json } from '../../../agent/protocol/json.ts';
 import type { Problem } from '../../../agent/protocol/problem.ts';
 import { createPolicyEngine } from '../../../reconciler/policy/engine.ts';
+import { createAnswerer } from '../../../reconciler/policy/evaluation/answer.ts';
 import type { Evaluation, LoadedPolicy, Subject } from '../../../reconciler/policy/model.ts';
 import type { Snapshot } from '../../../reconciler/source/snapshot.ts';
 
@@ -72,10 +73,22 @@ export default defineRole({
 
 export const limits = { quietMilliseconds: 1000, memoryMebibytes: 64 };
 
+/** An engine that runs role code in this thread: the same code as in the worker, without its limits. */
+export function engineInThread(): ReturnType<typeof createPolicyEngine> {
+  const answer = createAnswerer();
+  return createPolicyEngine(limits, {
+    request: async (request, onReply) => {
+      answer(structuredClone(request), (reply) => onReply(structuredClone(reply)));
+      return undefined;
+    },
+    close: async () => {},
+  });
+}
+
 /** Loads one role named web, or gives the problems. */
 export async function loadWeb(
   files: Readonly<Record<string, string>>,
-  engine = createPolicyEngine(limits),
+  engine = engineInThread(),
 ): Promise<{
   policy?: LoadedPolicy;
   problems: readonly Problem[];

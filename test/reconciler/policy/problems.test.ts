@@ -1,7 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import type { Problem } from '../../../agent/protocol/problem.ts';
 import { createPolicyEngine } from '../../../reconciler/policy/engine.ts';
-import { debianFacts, evaluateWeb, limits, loadWeb, roleFile, snapshotOf, subjectOf } from './fixtures.ts';
+import {
+  debianFacts,
+  engineInThread,
+  evaluateWeb,
+  limits,
+  loadWeb,
+  roleFile,
+  snapshotOf,
+  subjectOf,
+} from './fixtures.ts';
 
 async function problemsOf(
   resources: string,
@@ -21,7 +30,7 @@ const role = 'roles/web/role.ts';
 
 describe('problems of loading', () => {
   it('names a missing role and the nearest one', async () => {
-    const engine = createPolicyEngine(limits);
+    const engine = engineInThread();
     const loaded = await engine.load(snapshotOf({ 'roles/web/role.ts': roleFile('[]') }), ['wbe', 'nothing']);
     await engine.close();
     expect(loaded.ok ? [] : loaded.problems.map(({ code, message }) => [code, message])).toEqual([
@@ -31,7 +40,7 @@ describe('problems of loading', () => {
   });
 
   it('reports every syntax error of every role with its place', async () => {
-    const engine = createPolicyEngine(limits);
+    const engine = engineInThread();
     const files = {
       'roles/a/role.ts': 'export default 1 +\n',
       'roles/b/role.ts': "import './x.ts'\nconst = 2\n",
