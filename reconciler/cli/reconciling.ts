@@ -58,6 +58,7 @@ async function loop(
     onProblem: (problem) => workspace.output.problems([problem]),
     onRun: (environment, summary) => options.onRun?.(environment, summary, controller),
   });
+  workspace.output.remark(workspace.source.describe());
   options.onReady?.(workspace, controller);
   await controller.run(signal);
   return interrupted.aborted ? exitStatus.interrupted : exitStatus.done;

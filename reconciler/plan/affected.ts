@@ -4,6 +4,7 @@
  * Pure; 10,000 hosts × 50 roles pass through here, so a pair that needs nothing costs one look-up.
  */
 
+import { canonicalJson } from '../../agent/protocol/json.ts';
 import type { RolePlan } from '../../agent/protocol/plan.ts';
 import type { Place, Problem } from '../../agent/protocol/problem.ts';
 import type { Evaluation } from '../policy/model.ts';
@@ -90,7 +91,13 @@ function releasedPairs(
   return released;
 }
 
-/** Hosts that read the same values share one evaluation, so the same problem comes many times. */
+/** One mistake in a role shows up once, however many hosts it would have met. */
 function unique(problems: readonly Problem[]): Problem[] {
-  return [...new Set(problems)];
+  const seen = new Map<string, Problem>();
+  for (const problem of problems) {
+    const { code, message, where } = problem;
+    const key = canonicalJson([code, message, { ...where, host: undefined }]);
+    if (!seen.has(key)) seen.set(key, problem);
+  }
+  return [...seen.values()];
 }

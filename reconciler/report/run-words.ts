@@ -44,7 +44,8 @@ export function isDry(mode: RunMode): boolean {
 
 /** A revision's short id: twelve characters are enough for people. */
 export function shortRevision(id: string): string {
-  return /^[0-9a-f]{12,}$/.test(id) ? id.slice(0, 12) : id;
+  const digits = id.replace(/^worktree:/, '');
+  return /^[0-9a-f]{12,}$/.test(digits) ? digits.slice(0, 12) : id;
 }
 
 /** Environment and revision: `production 9f3c2ab1d2e4 Raise the worker count · Anna`. */
