@@ -18,8 +18,8 @@ export interface RawPosition {
 export const roleScriptPrefix = 'towline-role/';
 
 const frame = /towline-role\/[^\s()]*?:(\d+):(\d+)/;
-/** Frames to keep: the helper's caller is on top, or stands right below a built-in such as Array.map. */
-const framesKept = 6;
+/** Frames to keep: the helper's caller is on top, or right below a built-in such as Array.map. */
+const framesKept = 2;
 
 type Callable = (...parameters: never[]) => unknown;
 

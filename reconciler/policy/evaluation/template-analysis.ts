@@ -113,7 +113,10 @@ class Walk implements TemplateAnalysis {
   }
 
   #fields(node: SyntaxNode, fields: readonly string[]): void {
-    for (const field of fields) if (field !== 'children') this.node(node[field]);
+    for (const field of fields) {
+      // Cases of a switch are a plain list.
+      for (const child of [node[field]].flat()) if (field !== 'children') this.node(child);
+    }
   }
 
   #path(node: SyntaxNode): void {
