@@ -71,11 +71,26 @@ export function decide(input: DecideInput): Decision {
       if (evaluation.kind === 'failed') problems.push(...evaluation.problems);
       else if (evaluation.kind === 'needs-facts') needFacts.push({ host, role });
       else if (!input.all && input.applied.get(key) === evaluation.digest) current += 1;
-      else affected.push({ host, role, ...evaluation });
+      else affected.push(desired(host, role, evaluation));
     }
   }
   const released = input.limit === undefined ? releasedPairs(input.applied, wanted) : [];
   return { affected, current, needFacts, released, problems: unique(problems) };
+}
+
+/** Places are worked out only for those that somebody shows. */
+function desired(host: string, role: string, evaluation: Extract<Evaluation, { kind: 'plan' }>): Desired {
+  const { plan, digest, inputs } = evaluation;
+  return {
+    host,
+    role,
+    plan,
+    digest,
+    inputs,
+    get places() {
+      return evaluation.places;
+    },
+  };
 }
 
 function releasedPairs(
