@@ -25,7 +25,8 @@ export function compileRole(
   role: WrittenRole,
   written: Written,
 ): Outcome['result'] {
-  const collected: Collected = { problems: [], contents: new Map(), sources: new Map() };
+  const registered = registeredNames(written);
+  const collected: Collected = { problems: [], contents: new Map(), sources: new Map(), registered };
   const compile = (drafts: readonly Draft[]): PlannedResource[] =>
     compileList(evaluation, collected, drafts, role.spec.tags ?? []);
   const resources = compile(written.resources);
@@ -88,6 +89,7 @@ function rendererFor(draft: Draft, evaluation: EvaluationScope, collected: Colle
       const rendered = renderTemplate(path, file, {
         files: evaluation.files,
         scope: scopeOf(vars, evaluation),
+        registered: collected.registered,
       });
       if (rendered === undefined) return undefined;
       if ('text' in rendered) return { content: storeText(collected, rendered.text) };
@@ -111,6 +113,12 @@ function scopeOf(vars: Readonly<Record<string, unknown>>, evaluation: Evaluation
       return Object.hasOwn(names, name) ? names[name] : (variables as Record<string, unknown>)[name];
     },
   };
+}
+
+function registeredNames(written: Written): Set<string> {
+  const all = [...written.resources, ...[...written.handlers.values()].flat()];
+  const names = all.map((draft) => (draft.parameters as MetaParameters | null)?.register);
+  return new Set(names.filter((name) => typeof name === 'string'));
 }
 
 function positionsOf(written: Written): Map<string, RawPosition> {

@@ -10,6 +10,7 @@ import { EvaluationFailure } from './data-file.ts';
 import { deferredProgram } from './deferred-program.ts';
 import type { FileReader } from './file-reader.ts';
 import type { PolicyFile } from './messages.ts';
+import { didYouMean } from './nearest-name.ts';
 import { type CompiledTemplate, renderProgram } from './render-program.ts';
 import { analyseTemplate, syntaxOptions, type TemplateAnalysis } from './template-analysis.ts';
 
@@ -43,12 +44,19 @@ const compiledLimit = 500;
 export function renderTemplate(
   path: string,
   file: PolicyFile,
-  options: { readonly files: FileReader; readonly scope: NameScope },
+  options: {
+    readonly files: FileReader;
+    readonly scope: NameScope;
+    readonly registered: ReadonlySet<string>;
+  },
 ): Rendered | undefined {
   const closure = loadClosure(path, file, options.files);
   if (closure === undefined) return undefined;
   const names = mentioned(closure, options.scope);
-  if (names.has('results')) return deferred(path, closure, names, options.scope);
+  if (names.has('results')) {
+    checkResults(closure, options.registered);
+    return deferred(path, closure, names, options.scope);
+  }
   const context: Record<string, unknown> = {};
   for (const name of names) if (options.scope.has(name)) context[name] = options.scope.get(name);
   const rendered = renderProgram(engine, Object.fromEntries(closure), path, context);
@@ -142,6 +150,20 @@ function mentioned(closure: ReadonlyMap<string, LoadedTemplate>, scope: NameScop
     }
   }
   return names;
+}
+
+/** A result that nothing registers would only fail on the host. */
+function checkResults(closure: ReadonlyMap<string, LoadedTemplate>, registered: ReadonlySet<string>): void {
+  for (const { analysis, path } of closure.values()) {
+    for (const [root, name] of analysis.paths) {
+      if (root !== 'results' || name === undefined || registered.has(name)) continue;
+      throw new EvaluationFailure({
+        code: 'policy.unknown-result',
+        message: `${path}: nothing in this role registers results.${name}${didYouMean(name, registered)}`,
+        place: { file: path, ...analysis.names.get('results') },
+      });
+    }
+  }
 }
 
 function deferred(

@@ -19,6 +19,8 @@ export interface Collected {
   readonly problems: RawProblem[];
   readonly contents: Map<string, string>;
   readonly sources: Map<string, string>;
+  /** Names that some resource of the role registers. */
+  readonly registered: ReadonlySet<string>;
 }
 
 export type RenderTemplate = (

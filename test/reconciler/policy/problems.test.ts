@@ -234,6 +234,19 @@ describe('problems of evaluating', () => {
     expect(problems[0]?.where?.file).toMatch(/\.njk$/);
   });
 
+  it('names a result that nothing registers', async () => {
+    const files = { 'roles/web/templates/t.njk': '\n{{ results.prob.rc }}' };
+    const resources = "[command('p', { argv: ['x'], register: 'probe' }), template('/x', { from: 't.njk' })]";
+    expect(await problemsOf(resources, { files })).toMatchObject([
+      {
+        code: 'policy.unknown-result',
+        message:
+          'roles/web/templates/t.njk: nothing in this role registers results.prob (did you mean probe?)',
+        where: { file: 'roles/web/templates/t.njk', line: 2, column: 4 },
+      },
+    ]);
+  });
+
   it('lets a template test and default names that may be missing', async () => {
     const files = {
       'roles/web/templates/t.njk': '{% if a is defined %}{{ a }}{% endif %}{{ b | default("c") }}<&',
@@ -276,6 +289,18 @@ describe('limits on role code', () => {
     expect(problem).toMatchObject({ code: 'policy.timeout', where: { file: role, role: 'web' } });
     expect([5, 6]).toContain(problem?.where?.line);
     expect(db).toMatchObject([{ kind: 'plan' }]);
+    await engine.close();
+  });
+
+  it('ends code that loops while it is loaded', async () => {
+    const engine = createPolicyEngine(limits);
+    const text =
+      "import { defineRole } from 'towline'\nfor (let i = 0; ; i += 1) void i\nexport default defineRole({ resources: () => [] })";
+    const loaded = await engine.load(snapshotOf({ [role]: text }), ['web']);
+    expect(loaded).toMatchObject({
+      ok: false,
+      problems: [{ code: 'policy.timeout', where: { file: role, line: 2 } }],
+    });
     await engine.close();
   });
 
