@@ -43,6 +43,8 @@ class Rollout {
   readonly #parallel: number;
   readonly #ends: PairEnd[] = [];
   readonly #out = new Map<string, Problem>();
+  /** Said only when something is left that does not start because of it. */
+  #spent: Problem | undefined;
   #problem: Problem | undefined;
 
   constructor(tools: HostTools, parallel: number) {
@@ -121,12 +123,14 @@ class Rollout {
   #stopped(): boolean {
     const { signal, superseded } = this.#tools;
     if (signal.aborted) this.#problem ??= planProblem('rollout.cancelled', 'the run was stopped');
+    this.#problem ??= this.#spent;
     if (superseded.aborted) this.#problem ??= planProblem('rollout.superseded', 'something newer is waiting');
     return this.#problem !== undefined;
   }
 
   #spend(role: RoleDefinition, failures: number, budget: number): void {
-    const message = `role ${role.name} failed on ${failures} hosts; its budget is ${budget}`;
-    this.#problem ??= planProblem('rollout.budget-spent', message, { where: { role: role.name } });
+    const hosts = failures === 1 ? '1 host' : `${failures} hosts`;
+    const message = `role ${role.name} failed on ${hosts}; its budget is ${budget}`;
+    this.#spent ??= planProblem('rollout.budget-spent', message, { where: { role: role.name } });
   }
 }
