@@ -14,18 +14,21 @@ import { exec } from './commands/exec.ts';
 import { explain } from './commands/explain.ts';
 import { facts } from './commands/facts.ts';
 import { history } from './commands/history.ts';
+import { init } from './commands/init.ts';
 import { inventory } from './commands/inventory.ts';
 import { ping } from './commands/ping.ts';
 import { plan } from './commands/plan.ts';
 import { run } from './commands/run.ts';
 import { show } from './commands/show.ts';
 import { status } from './commands/status.ts';
+import { types } from './commands/types.ts';
 import { validate } from './commands/validate.ts';
 import { watch } from './commands/watch.ts';
 
 /** Every command. */
 export function commands(program: () => Commander): readonly Command[] {
   return [
+    init,
     validate,
     plan,
     check,
@@ -41,6 +44,7 @@ export function commands(program: () => Commander): readonly Command[] {
     facts,
     ping,
     exec,
+    types,
     completion(program),
   ];
 }

@@ -1,0 +1,31 @@
+/**
+ * Copies the policy repository that works as it is: what `towline init` lays, and what the demo begins with.
+ * Invariant: what is copied is what the package carries, `gitignore` under its real name, and nothing an editor left behind.
+ * Never writes over anything; the caller gives a new or empty directory.
+ */
+
+import { cpSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** What an editor or an earlier try leaves in the template of a checkout. */
+const leftovers = ['.towline', 'node_modules', '.gitignore'];
+
+/** Lays the template in `directory`, and gives the paths of its files, sorted. */
+export function copyTemplate(directory: string): readonly string[] {
+  mkdirSync(directory, { recursive: true });
+  const filter = (source: string): boolean => !leftovers.includes(basename(source));
+  cpSync(templateDirectory(), directory, { recursive: true, filter });
+  // npm leaves files named .gitignore out of packages.
+  renameSync(join(directory, 'gitignore'), join(directory, '.gitignore'));
+  return readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(directory.length + 1))
+    .sort();
+}
+
+/** Beside the bundle in a release, at the root of a checkout. */
+function templateDirectory(): string {
+  const up = import.meta.url.endsWith('.ts') ? '../../repo-template' : '../repo-template';
+  return fileURLToPath(new URL(up, import.meta.url));
+}
