@@ -13,7 +13,7 @@ import type { Environment } from './policy/environment.ts';
 import { type Job, JobQueue } from './queue.ts';
 import { reconcile } from './reconcile.ts';
 import type { RunFactory } from './run-factory.ts';
-import type { PolicySource } from './source/source.ts';
+import type { PolicySource } from './source/policy-source.ts';
 import type { RunRequest, Services } from './steps/run.ts';
 
 export interface ControllerOptions {

@@ -9,7 +9,7 @@ import { planProblem } from './base/problem-codes/plan.ts';
 import { bindEnvironments } from './policy/branches.ts';
 import type { Environment, EnvironmentDeclaration } from './policy/environment.ts';
 import { loadSettings } from './policy/settings.ts';
-import type { PolicySource, SourceBranch } from './source/source.ts';
+import type { PolicySource, SourceBranch } from './source/policy-source.ts';
 
 export const settingsFile = 'towline.toml';
 

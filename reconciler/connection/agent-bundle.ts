@@ -69,6 +69,7 @@ export async function bundleAgent(entry: string): Promise<Buffer> {
     target: 'node18',
     format: 'cjs',
     minify: true,
+    charset: 'utf8',
     write: false,
     logLevel: 'silent',
     legalComments: 'none',

@@ -9,7 +9,7 @@ import type { Json } from '../../agent/protocol/json.ts';
 import type { RolePlan } from '../../agent/protocol/plan.ts';
 import type { Checked, Place, Problem } from '../../agent/protocol/problem.ts';
 import type { ConnectionWish } from '../../inventory/connection-spec.ts';
-import type { Host, Inventory } from '../../inventory/model.ts';
+import type { Host } from '../../inventory/model.ts';
 import type { ContentStore } from '../base/content.ts';
 import type { Snapshot } from '../source/snapshot.ts';
 
@@ -82,6 +82,3 @@ export interface LoadedPolicy {
   /** One answer per subject, in order. Answers are shared between hosts that read equal values. */
   evaluate(role: string, subjects: readonly Subject[]): Promise<readonly Evaluation[]>;
 }
-
-/** The hosts a role is for, in inventory order. */
-export type SelectHosts = (inventory: Inventory, targets: Targets) => readonly Host[];

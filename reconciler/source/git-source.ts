@@ -10,9 +10,9 @@ import { sourceProblem } from '../base/problem-codes/source.ts';
 import type { Branch, GitStore, SourceSnapshot } from './git-store.ts';
 import { createGitStore, localBranches } from './isomorphic.ts';
 import { openMirror } from './mirror.ts';
+import type { PolicySource, SourceBranch, SourceChange, SourceOptions } from './policy-source.ts';
 import { startPolling } from './poll.ts';
 import { openRepository, type Repository } from './repository.ts';
-import type { PolicySource, SourceBranch, SourceChange, SourceOptions } from './source.ts';
 import { startWatch } from './watch.ts';
 
 type Listener = (change: SourceChange) => void;

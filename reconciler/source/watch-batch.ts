@@ -4,8 +4,23 @@
  * Never gives a list of paths after a hold or a storm: the rest of the storm may still be on its way.
  */
 
+import type { Problem } from '../../agent/protocol/problem.ts';
 import { sourceProblem } from '../base/problem-codes/source.ts';
-import type { WatchNotice, WatchOptions } from './watch.ts';
+
+export type WatchNotice =
+  /** These paths (absolute) may have changed; `all` asks for a full look. */
+  | { readonly type: 'dirty'; readonly paths: ReadonlySet<string> | 'all' }
+  | { readonly type: 'problem'; readonly problem: Problem };
+
+export interface BatchOptions {
+  /** What is in progress that must end first, for people; undefined when nothing is. */
+  readonly hold?: (() => string | undefined) | undefined;
+  /** A batch ends after this long without an event (3) or at the latest after `longest` (100). */
+  readonly quietMilliseconds?: number | undefined;
+  readonly longestMilliseconds?: number | undefined;
+  /** Between two looks at a hold; 20. */
+  readonly holdMilliseconds?: number | undefined;
+}
 
 export interface Batch {
   add(path: string): void;
@@ -20,7 +35,7 @@ const patientHolds = 250;
 const manyPaths = 16;
 
 /** A batch that tells `notify` of what was added. */
-export function createBatch(options: WatchOptions, notify: (notice: WatchNotice) => void): Batch {
+export function createBatch(options: BatchOptions, notify: (notice: WatchNotice) => void): Batch {
   const { quietMilliseconds = 3, longestMilliseconds = 100, holdMilliseconds = 20, hold } = options;
   let paths = new Set<string>();
   let everything = false;

@@ -10,22 +10,15 @@ import { type ChokidarOptions, watch as chokidarWatch } from 'chokidar';
 import type { Problem } from '../../agent/protocol/problem.ts';
 import { hasSilentWriters } from '../base/file-system.ts';
 import { sourceProblem } from '../base/problem-codes/source.ts';
-import { createBatch } from './watch-batch.ts';
+import { type BatchOptions, createBatch, type WatchNotice } from './watch-batch.ts';
 
-export interface WatchOptions {
+export interface WatchOptions extends BatchOptions {
   /** Folders, absolute. */
   readonly roots: readonly string[];
   /** Whether an absolute path is of no interest, with everything below it. */
   readonly ignored: (path: string) => boolean;
-  /** What is in progress that must end first, for people; undefined when nothing is. */
-  readonly hold?: (() => string | undefined) | undefined;
-  /** A batch ends after this long without an event (3) or at the latest after `longest` (100). */
-  readonly quietMilliseconds?: number | undefined;
-  readonly longestMilliseconds?: number | undefined;
   /** Between two full looks that nothing asked for; 30 s. */
   readonly rescanMilliseconds?: number | undefined;
-  /** Between two looks at a hold; 20. */
-  readonly holdMilliseconds?: number | undefined;
   /** Between two looks where watching does not work. */
   readonly pollMilliseconds?: number | undefined;
   /** Opens a watcher; chokidar's unless set. */
@@ -43,11 +36,6 @@ export interface FolderWatcher {
   on(event: 'ready', listener: () => void): unknown;
   close(): Promise<void>;
 }
-
-export type WatchNotice =
-  /** These paths (absolute) may have changed; `all` asks for a full look. */
-  | { readonly type: 'dirty'; readonly paths: ReadonlySet<string> | 'all' }
-  | { readonly type: 'problem'; readonly problem: Problem };
 
 export interface Watch {
   close(): Promise<void>;

@@ -9,8 +9,8 @@ import { failure, type Result, success } from '../../agent/protocol/problem.ts';
 import { sourceProblem } from '../base/problem-codes/source.ts';
 import type { SourceSnapshot } from './git-store.ts';
 import { isIgnoredPath } from './ignored-paths.ts';
+import type { PolicySource, SourceChange } from './policy-source.ts';
 import { checkedOutBranch, enclosingRepository, gitActivity } from './repository.ts';
-import type { PolicySource, SourceChange } from './source.ts';
 import { startWatch, type Watch } from './watch.ts';
 import { openWorktree, type Worktree, type WorktreeOptions } from './worktree.ts';
 

@@ -14,7 +14,5 @@ export const echoShape = z.object({ message: messageSchema });
 export type EchoShape = z.Infer<typeof echoShape>;
 
 export const assertShape = z.object({ that: z.array(expressionSchema), message: z.optional(z.string()) });
-export type AssertShape = z.Infer<typeof assertShape>;
 
 export const stopShape = z.object({ message: z.string() });
-export type StopShape = z.Infer<typeof stopShape>;

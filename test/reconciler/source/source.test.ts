@@ -8,12 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { ProblemError, type Result } from '../../../agent/protocol/problem.ts';
 import { systemClock } from '../../../reconciler/base/clock.ts';
-import {
-  openSource,
-  type PolicySource,
-  type SourceChange,
-  type SourceOptions,
-} from '../../../reconciler/source/source.ts';
+import { openSource } from '../../../reconciler/source/source.ts';
+import type { PolicySource, SourceChange, SourceOptions } from '../../../reconciler/source/policy-source.ts';
 import { hasGitBackend, serveGit } from '../../helpers/git-http.ts';
 import { commitFiles, createRepository, runGit, writeFiles } from '../../helpers/git-repository.ts';
 import { temporaryDirectories } from '../../helpers/temporary-directory.ts';

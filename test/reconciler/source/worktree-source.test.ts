@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../reconciler/base/clock.ts';
-import type { PolicySource, SourceChange } from '../../../reconciler/source/source.ts';
+import type { PolicySource, SourceChange } from '../../../reconciler/source/policy-source.ts';
 import type { WorktreeOptions } from '../../../reconciler/source/worktree.ts';
 import { openWorktreeSource } from '../../../reconciler/source/worktree-source.ts';
 import { writeFiles } from '../../helpers/git-repository.ts';
