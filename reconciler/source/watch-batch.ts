@@ -13,6 +13,8 @@ export type WatchNotice =
   | { readonly type: 'problem'; readonly problem: Problem };
 
 export interface BatchOptions {
+  /** Folders, absolute. */
+  readonly roots: readonly string[];
   /** What is in progress that must end first, for people; undefined when nothing is. */
   readonly hold?: (() => string | undefined) | undefined;
   /** A batch ends after this long without an event (3) or at the latest after `longest` (100). */

@@ -13,8 +13,6 @@ import { sourceProblem } from '../base/problem-codes/source.ts';
 import { type BatchOptions, createBatch, type WatchNotice } from './watch-batch.ts';
 
 export interface WatchOptions extends BatchOptions {
-  /** Folders, absolute. */
-  readonly roots: readonly string[];
   /** Whether an absolute path is of no interest, with everything below it. */
   readonly ignored: (path: string) => boolean;
   /** Between two full looks that nothing asked for; 30 s. */

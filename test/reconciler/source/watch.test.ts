@@ -12,10 +12,10 @@ import {
   type FolderWatcher,
   startWatch,
   type Watch,
-  type WatchNotice,
   type WatchOptions,
   watchProblem,
 } from '../../../reconciler/source/watch.ts';
+import type { WatchNotice } from '../../../reconciler/source/watch-batch.ts';
 import { temporaryDirectories } from '../../helpers/temporary-directory.ts';
 
 const fresh = temporaryDirectories();
