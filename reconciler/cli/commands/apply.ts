@@ -4,11 +4,10 @@
  * Never waits for hosts that are off.
  */
 
-import { hostname } from 'node:os';
-import { type Command, exitStatus } from '../command.ts';
-import { localHost } from '../local-host.ts';
+import type { Command } from '../command.ts';
+import { askedLocal } from '../local-host.ts';
 import { oneRun } from '../one-run.ts';
-import { createOutput } from '../output.ts';
+import { refuse } from '../refuse.ts';
 
 export const apply: Command = {
   name: 'apply',
@@ -21,12 +20,14 @@ export const apply: Command = {
     ['towline apply --local', 'this machine, without SSH'],
   ],
   async run(invocation) {
-    const { options, surroundings } = invocation;
-    if (options.host !== undefined && !options.local) {
-      createOutput(surroundings, options).remark('--host belongs to --local; --limit-hosts narrows a run');
-      return exitStatus.usage;
-    }
-    const local = options.local ? localHost(options.host ?? hostname(), surroundings.user) : undefined;
-    return oneRun(invocation, { mode: 'apply', offline: false, records: true, live: true, local });
+    const local = askedLocal(invocation);
+    if (!local.ok) return refuse(invocation, [local.problem]);
+    return oneRun(invocation, {
+      mode: 'apply',
+      offline: false,
+      records: true,
+      live: true,
+      local: local.value,
+    });
   },
 };
