@@ -17,18 +17,19 @@ import { durationText } from './time-text.ts';
 export interface ViewOptions {
   readonly style: Style;
   readonly width: number;
-  /** 0, 1 (-v) or 2 (-vv). */
+  /** -1 (what changed is left out), 0, 1 (-v) or 2 (-vv). */
   readonly verbosity: number;
 }
 
 const quietDiffLines = 16;
 const quietGroups = 30;
+const quietNames = 10;
 
 /** The whole summary. Needs the run's own summary, so it comes after run-finished. */
 export function summaryLines(view: RunView, options: ViewOptions): Line[] {
   if (isQuiet(view)) return [quietLine(view)];
   const sections = [
-    changeSections(view, options),
+    options.verbosity < 0 ? [] : changeSections(view, options),
     releasedLines(view, options),
     failureSections(view, options),
     problemSections(view, options),
@@ -120,20 +121,32 @@ function driftTag(group: ChangeGroup): string {
   return group.dry ? '  drift found' : '  drift corrected';
 }
 
-function releasedLines(view: RunView, { style, width }: ViewOptions): Line[] {
-  const roles = new Map<string, { readonly hosts: string[]; resources: number }>();
+function releasedLines(view: RunView, { style, width, verbosity }: ViewOptions): Line[] {
+  const roles = new Map<string, { readonly hosts: string[]; count: number; readonly names: Set<string> }>();
   for (const { host, role, resources } of view.released) {
-    const group = roles.get(role) ?? { hosts: [], resources: 0 };
+    const group = roles.get(role) ?? { hosts: [], count: 0, names: new Set() };
     group.hosts.push(host);
-    group.resources += resources.length;
+    group.count += resources.length;
+    for (const resource of resources) group.names.add(resource);
     roles.set(role, group);
   }
-  return [...roles].flatMap(([role, { hosts, resources }]) => {
+  return [...roles].flatMap(([role, { hosts, count, names }]) => {
     const lead: Line = [toned('removed', '− '), toned('strong', role), '  '];
     const where = hostList(hosts, Math.max(16, width - 40), style);
-    const what = `no longer wanted on ${where}; ${counted(resources, 'resource')} stay there, unmanaged`;
-    return hanging(lead, what, { style, width });
+    const what = `no longer wanted on ${where}; ${counted(count, 'resource')} stay there, unmanaged`;
+    const which = leftNames([...names], verbosity);
+    return [
+      ...hanging(lead, what, { style, width }),
+      ...hanging(['    '], which, { style, width, tone: 'dim' }),
+    ];
   });
+}
+
+/** What a person decides about now: by name, and all of it when asked for. */
+function leftNames(names: readonly string[], verbosity: number): string {
+  const shown = verbosity > 0 ? names : names.slice(0, quietNames);
+  const more = names.length - shown.length;
+  return shown.join(', ') + (more > 0 ? ` and ${more} more` : '');
 }
 
 function failureSections(view: RunView, options: ViewOptions): Line[] {
