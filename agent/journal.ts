@@ -43,6 +43,8 @@ interface Remembered {
 }
 
 const suffix = '.journal';
+/** Stands for a file whose first line was cut off by a crash: nothing was done under it. */
+const torn = { run: '', key: '', digest: '', startedAt: '' };
 
 export class Journal {
   readonly #directory: string;
@@ -91,15 +93,15 @@ export class Journal {
       ({ entry, owes, recorded }) => entry.result?.ok !== true && owes.length > 0 && !recorded,
     );
     await Promise.all(
-      owing.map(({ file }) => appendFile(file, `${JSON.stringify({ recorded: true })}\n`).catch(() => {})),
+      owing.map(({ file }) => appendFile(file, `\n${JSON.stringify({ recorded: true })}\n`).catch(() => {})),
     );
     await this.#remove(known.filter(({ entry, owes }) => entry.result?.ok === true || owes.length === 0));
   }
 
-  /** A later converge of this key has ended well: nothing is owed any more. */
+  /** A later converge of this key has ended well: nothing is owed any more. Needs the host lock: nobody else is beginning a file. */
   async settle(key: string, run: string): Promise<void> {
     await this.#remove(
-      (await this.#remembered()).filter(({ entry }) => entry.key === key && entry.run !== run),
+      (await this.#remembered()).filter(({ entry }) => (entry.key || key) === key && entry.run !== run),
     );
   }
 
@@ -175,12 +177,12 @@ export class JournalRecord {
 function remember(file: string, text: string): Remembered | undefined {
   const lines = text.split('\n').flatMap((line) => parseLine(line));
   const first = lines[0];
-  if (first === undefined || !('begin' in first)) return undefined;
+  const begin = first && 'begin' in first ? first.begin : torn;
   const reports: ResourceReport[] = [];
   const registered = new Map<string, Registered>();
   const owes = new Set<string>();
   let result: ConvergeResult | undefined;
-  let recorded = false;
+  let recorded = begin === torn;
   for (const line of lines) {
     if ('owes' in line) for (const handler of line.owes) owes.add(handler);
     if ('end' in line) result = line.end;
@@ -191,7 +193,7 @@ function remember(file: string, text: string): Remembered | undefined {
     }
   }
   const entry = journalEntrySchema.safeParse({
-    ...first.begin,
+    ...begin,
     reports,
     ...(result && { result: { ...result, reports } }),
   });
