@@ -42,7 +42,7 @@ export interface FleetHost {
   resumeNetwork(): Promise<void>;
   /** Every process on the host, in the machine's numbering, so that a test can signal it. */
   processes(): readonly HostProcess[];
-  /** Numbers of the Node processes on the host. */
+  /** Numbers of the Node processes on the host, agents among them. */
   agentPids(): readonly number[];
   overlayTree(): OverlayTree;
   bytes(): Traffic;
@@ -115,7 +115,7 @@ export function makeHost(parts: HostParts): PoweredHost {
     processes,
     agentPids: () =>
       processes()
-        .filter((one) => one.name === 'node' || /(^|\/)node$/.test(one.argv[0] ?? ''))
+        .filter((one) => /(^|\/)(node|towline-agent)$/.test(one.argv[0] ?? one.name))
         .map((one) => one.pid),
     overlayTree: () => readOverlay(join(parts.folder, 'upper')),
     bytes: () => trafficOf(link),
