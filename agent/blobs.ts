@@ -37,6 +37,7 @@ export class Blobs {
   #keptBytes = 0;
   readonly #expected = new Map<string, Expected>();
   readonly #pulls = new Map<string, Pull>();
+  #lost: Problem | undefined;
 
   /** `need` asks the reconciler for a range of a content. */
   constructor(need: (sha256: string, offset: number, bytes: number) => void) {
@@ -70,27 +71,27 @@ export class Blobs {
     }
     const pull = this.#pulls.get(chunk.sha256);
     if (pull === undefined || chunk.offset !== pull.received) return;
-    pull.received += chunk.bytes.length;
+    const size = Math.min(chunkSize, pull.content.size - pull.received);
+    if (chunk.bytes.length !== size) pull.problem = corrupt(chunk.sha256);
+    pull.received += size;
     pull.arrived.push(Buffer.from(chunk.bytes));
     pull.wake();
   }
 
   /** The reconciler will not send this content. */
   refuse(sha256: string, problem: Problem): void {
+    this.#expected.get(sha256)?.fail(problem);
+    this.#expected.delete(sha256);
     const pull = this.#pulls.get(sha256);
     if (pull === undefined) return;
     pull.problem = problem;
     pull.wake();
   }
 
-  /** The line is gone: everything still awaited fails with this. */
+  /** The line is gone: everything awaited now or later fails with this. */
   lost(problem: Problem): void {
-    for (const expected of this.#expected.values()) expected.fail(problem);
-    this.#expected.clear();
-    for (const pull of this.#pulls.values()) {
-      pull.problem = problem;
-      pull.wake();
-    }
+    this.#lost = problem;
+    for (const sha256 of [...this.#expected.keys(), ...this.#pulls.keys()]) this.refuse(sha256, problem);
   }
 
   /** Waits until announced contents are in memory, so that a first look can show differences. */
@@ -105,15 +106,25 @@ export class Blobs {
 
   /** The bytes, from memory or pulled as they are consumed. The consumer verifies the hash of the whole. */
   async open(content: Content): Promise<AsyncIterable<Buffer>> {
-    const here = (await this.#expected.get(content.sha256)?.whole) ?? this.#kept.get(content.sha256);
-    if (here !== undefined) return single(here);
-    if (content.size > inlineLimit) return this.#pull(content);
+    const here = await this.#here(content);
+    if (here === undefined && content.size > inlineLimit) return this.#pull(content);
+    return single(here ?? (await this.whole(content)));
+  }
+
+  /** All of a content at once, whatever its size, kept in memory as the newest. */
+  async whole(content: Content): Promise<Buffer> {
+    const here = await this.#here(content);
+    if (here !== undefined) return here;
     const parts: Buffer[] = [];
     for await (const part of this.#pull(content)) parts.push(part);
     const whole = Buffer.concat(parts);
     if (hashOf(whole) !== content.sha256) throw new ProblemError(corrupt(content.sha256));
     this.#keep(content.sha256, whole);
-    return single(whole);
+    return whole;
+  }
+
+  async #here({ sha256 }: Content): Promise<Buffer | undefined> {
+    return (await this.#expected.get(sha256)?.whole) ?? this.#kept.get(sha256);
   }
 
   async *#pull(content: Content): AsyncGenerator<Buffer> {
@@ -122,6 +133,8 @@ export class Blobs {
     try {
       let handed = 0;
       while (handed < content.size) {
+        const problem = pull.problem ?? this.#lost;
+        if (problem !== undefined) throw new ProblemError(problem);
         this.#ask(pull, handed);
         const part = pull.arrived.shift();
         if (part !== undefined) {
@@ -129,7 +142,6 @@ export class Blobs {
           yield part;
           continue;
         }
-        if (pull.problem !== undefined) throw new ProblemError(pull.problem);
         await new Promise<void>((resolve) => {
           pull.wake = resolve;
         });
@@ -148,8 +160,8 @@ export class Blobs {
   }
 
   #keep(sha256: string, bytes: Buffer): void {
+    this.#keptBytes += bytes.length - (this.#kept.get(sha256)?.length ?? 0);
     this.#kept.set(sha256, bytes);
-    this.#keptBytes += bytes.length;
     for (const [oldest, old] of this.#kept) {
       if (this.#keptBytes <= keptBytesLimit || oldest === sha256) break;
       this.#kept.delete(oldest);
