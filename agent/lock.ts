@@ -8,6 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { link, lstat, mkdir, readFile, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pause } from './pause.ts';
+import { guarded } from './system/errors.ts';
 
 /** Who holds the lock. */
 export interface Holder {
@@ -22,6 +23,7 @@ export type Taken =
   | { readonly free: false; readonly holder: Holder | undefined };
 
 const name = 'towline-converge.lock';
+const nobody: Holder = { pid: 0, start: '', boot: '', run: '' };
 /** A breaker that died leaves its directory; older than this it is ignored. */
 const breakerStaleMs = 10_000;
 
@@ -32,7 +34,8 @@ export async function takeLock(directory: string, run: string): Promise<Taken> {
   for (let attempt = 0; attempt < 3; attempt += 1) {
     if (await create(directory, path, mine)) return { free: true, release: () => release(path, mine) };
     const holder = await readHolder(path);
-    if (holder !== undefined && (await isAlive(holder))) return { free: false, holder };
+    if (holder === undefined) continue;
+    if (await isAlive(holder)) return { free: false, holder };
     await removeStale(path);
   }
   return { free: false, holder: await readHolder(path) };
@@ -40,7 +43,10 @@ export async function takeLock(directory: string, run: string): Promise<Taken> {
 
 async function create(directory: string, path: string, mine: Holder): Promise<boolean> {
   const own = join(directory, `.${name}.${mine.pid}.${randomBytes(6).toString('hex')}`);
-  await writeFile(own, JSON.stringify(mine), { flag: 'wx', mode: 0o644 });
+  await guarded('write', `lock this host in ${directory}`, async () => {
+    await mkdir(directory, { recursive: true });
+    await writeFile(own, JSON.stringify(mine), { flag: 'wx', mode: 0o644 });
+  });
   try {
     await link(own, path);
     return true;
@@ -66,7 +72,7 @@ async function removeStale(path: string): Promise<void> {
   }
   try {
     const holder = await readHolder(path);
-    if (holder === undefined || !(await isAlive(holder))) await unlink(path).catch(() => {});
+    if (holder !== undefined && !(await isAlive(holder))) await unlink(path).catch(() => {});
   } finally {
     await rmdir(breaker).catch(() => {});
   }
@@ -77,14 +83,14 @@ async function release(path: string, mine: Holder): Promise<void> {
   if (holder?.pid === mine.pid && holder.start === mine.start) await unlink(path).catch(() => {});
 }
 
+/** Who a lock names; undefined without a lock. What names nobody is a holder that is not alive, never a missing lock. */
 async function readHolder(path: string): Promise<Holder | undefined> {
+  const text = await readFile(path, 'utf8').catch(() => undefined);
+  if (text === undefined) return undefined;
   try {
-    const holder = JSON.parse(await readFile(path, 'utf8')) as Partial<Holder>;
-    const whole =
-      typeof holder.pid === 'number' && typeof holder.start === 'string' && typeof holder.boot === 'string';
-    return whole ? ({ run: '', ...holder } as Holder) : undefined;
+    return { ...nobody, ...JSON.parse(text) };
   } catch {
-    return undefined;
+    return nobody;
   }
 }
 
@@ -92,10 +98,11 @@ async function isAlive(holder: Holder): Promise<boolean> {
   return holder.boot === (await bootId()) && holder.start === (await startTime(holder.pid));
 }
 
-/** Field 22 of /proc/pid/stat (proc(5)): start time in clock ticks since boot; `gone` without such a process. */
+/** Field 22 of /proc/pid/stat (proc(5)): start time in clock ticks since boot; `gone` without such a process, or a dead one nobody reaped. */
 async function startTime(pid: number): Promise<string> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? 'gone';
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields[0] === 'Z' ? 'gone' : (fields[19] ?? 'gone');
 }
 
 async function bootId(): Promise<string> {

@@ -4,7 +4,7 @@
  * Never makes a directory; whoever writes does.
  */
 
-import { accessSync, constants } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface Places {
@@ -17,20 +17,18 @@ export function findPlaces(
   env: Readonly<Record<string, string | undefined>>,
   uid: number,
   home: string,
+  shared: readonly string[] = ['/run/lock', '/tmp'],
 ): Places {
   const own = env.TOWLINE_HOST_DIR;
   if (own?.startsWith('/')) return { lock: own, journal: join(own, 'journal') };
   return {
-    lock: ['/run/lock', '/tmp'].find(isWritable) ?? '/tmp',
+    lock: shared.find(isOpenToAll) ?? '/tmp',
     journal: uid === 0 ? '/var/lib/towline/journal' : join(home, '.local/state/towline/journal'),
   };
 }
 
-function isWritable(directory: string): boolean {
-  try {
-    accessSync(directory, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
+/** Where one account only may write, the others would take another lock. */
+function isOpenToAll(directory: string): boolean {
+  const stats = statSync(directory, { throwIfNoEntry: false });
+  return stats !== undefined && (stats.mode & 0o002) !== 0;
 }
