@@ -133,11 +133,16 @@ function readSuspects(tree: Tree, suspects: readonly [string, Stamp][]): Map<str
     if (content === undefined || !sameStamp(stampOf(tree.root, path), stamp)) return unsettled(path);
     bytes += content.length;
     if (bytes > tree.limits.bytes) throw new ProblemError(tooManyBytes(tree.root, tree.limits));
-    const id = createHash('sha256').update(content).digest('hex');
+    const id = gitId(content);
     const fresh = now - stamp.ctimeNs < freshNanoseconds;
     read.set(path, { stamp, content, fresh, entry: { path, id, executable: stamp.executable } });
   }
   return read;
+}
+
+/** The id that git gives these bytes, so that a saved file and its commit are told to be the same. */
+function gitId(content: Buffer): string {
+  return createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex');
 }
 
 function stillSame(root: string, path: string, file: HeldFile): boolean {

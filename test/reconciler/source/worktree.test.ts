@@ -81,6 +81,15 @@ describe('a worktree snapshot', () => {
     expect(value(await worktree.snapshot()).revision.id).not.toBe(third.revision.id);
   });
 
+  it('gives a file the id that it has in a commit', async () => {
+    const root = fresh();
+    createRepository(root, { 'a.txt': 'one\n', 'empty.txt': '', 'umlaut.txt': 'ä' });
+    const snapshot = value(await openWorktree(root, { clock: systemClock }).snapshot());
+    const committed = runGit(root, 'ls-tree', '--format=%(path) %(objectname)', 'HEAD').split('\n');
+    const ids = [...snapshot.entries.values()].map(({ path, id }) => `${path} ${id}`);
+    expect(ids).toEqual(committed);
+  });
+
   it('keeps giving the bytes it was made of', async () => {
     const [root, worktree] = tree({ a: 'before' });
     const snapshot = value(await worktree.snapshot());
