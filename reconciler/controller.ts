@@ -5,15 +5,18 @@
  */
 
 import type { Problem } from '../agent/protocol/problem.ts';
+import { timestamp } from './base/clock.ts';
 import type { RunSummary, Trigger } from './base/event.ts';
+import { thrownProblem } from './base/thrown.ts';
 import { DriftSchedule } from './drift-schedule.ts';
 import type { Discovery, Environments } from './environments.ts';
-import { nextTry } from './plan/retry.ts';
 import type { Environment } from './policy/environment.ts';
 import { type Job, JobQueue } from './queue.ts';
 import { reconcile } from './reconcile.ts';
+import { RetryTimers } from './retry-timers.ts';
 import type { RunFactory } from './run-factory.ts';
 import type { PolicySource } from './source/policy-source.ts';
+import { declarationOf } from './steps/load-policy.ts';
 import type { RunRequest, Services } from './steps/run.ts';
 
 export interface ControllerOptions {
@@ -33,7 +36,12 @@ export interface ControllerOptions {
   /** Told about problems that belong to no run. */
   readonly onProblem: (problem: Problem) => void;
   readonly onRun: (environment: string, summary: RunSummary) => void;
+  /** Told whenever nothing waits and nothing runs, the first look included. */
+  readonly onIdle?: (() => void) | undefined;
 }
+
+/** How often one looks whether there is something to poll for, where nothing is polled. */
+const noPollSeconds = 60;
 
 export class Controller {
   readonly #options: ControllerOptions;
@@ -41,14 +49,20 @@ export class Controller {
   readonly #bound = new Map<string, Environment>();
   readonly #heads = new Map<string, string>();
   readonly #superseding = new Map<string, AbortController>();
-  readonly #retries = new Map<string, NodeJS.Timeout>();
+  readonly #retries: RetryTimers;
   readonly #drift: DriftSchedule;
+  /** Environments whose last full run stopped at its failure budget. */
+  readonly #held = new Set<string>();
+  #said = '';
   #poll: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
 
   constructor(options: ControllerOptions) {
     this.#options = options;
     this.#drift = new DriftSchedule((environment) => this.#driftDue(environment));
+    this.#retries = new RetryTimers((environment, onlyHosts) =>
+      this.#enqueue({ environment, sort: 'retry', trigger: 'retry', mode: 'apply', onlyHosts }),
+    );
   }
 
   /** Runs until aborted; resolves when the last run has ended. */
@@ -60,9 +74,10 @@ export class Controller {
     });
     await this.look('start');
     this.#schedulePoll(signal);
+    this.#tellIdle();
     const running = new Set<Promise<void>>();
     for (let job = await this.#queue.next(signal); job !== undefined; job = await this.#queue.next(signal)) {
-      const work: Promise<void> = this.#take(job, signal).finally(() => running.delete(work));
+      const work: Promise<void> = this.#work(job, signal).finally(() => running.delete(work));
       running.add(work);
     }
     this.#stopTimers();
@@ -77,46 +92,85 @@ export class Controller {
 
   /** Looks at the source, and queues the environments whose revision moved. One look at a time. */
   look(trigger: Trigger): Promise<void> {
-    this.#looking = this.#looking.then(() => this.#look(trigger));
+    this.#looking = this.#looking.then(() =>
+      this.#guarded('looking at the source', () => this.#look(trigger)),
+    );
     return this.#looking;
+  }
+
+  /** What throws here is told, and the loop goes on. */
+  async #guarded(doing: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#options.onProblem(thrownProblem(error, doing));
+    }
+  }
+
+  #tellIdle(): void {
+    if (this.idle) this.#options.onIdle?.();
   }
 
   async #look(trigger: Trigger): Promise<void> {
     const { environments, source, onProblem } = this.#options;
     const found = await environments.discover();
-    for (const problem of found.problems) onProblem(problem);
+    this.#sayOnce(found.problems);
     await this.#bind(found);
     const branches = await source.branches();
     if (!branches.ok) return onProblem(branches.problem);
     const heads = new Map(branches.value.map(({ name, commit }) => [name, commit]));
-    for (const { name, branch } of this.#bound.values()) {
+    for (const environment of this.#bound.values()) {
+      const { name, branch } = environment;
       const head = this.#options.worktree ? branches.value[0]?.commit : heads.get(branch);
-      if (head === undefined || (head === this.#heads.get(name) && trigger !== 'start')) continue;
-      this.#heads.set(name, head);
+      if (head === undefined) continue;
+      const wanted = `${head} ${declarationOf(environment)}`;
+      if (wanted === this.#heads.get(name) && trigger !== 'start') continue;
+      this.#heads.set(name, wanted);
       this.#enqueue({ environment: name, sort: 'full', trigger, mode: 'apply' });
     }
   }
 
+  /** A broken towline.toml is met at every look; it is told when it is new. */
+  #sayOnce(problems: readonly Problem[]): void {
+    const text = JSON.stringify(problems.map(({ code, message }) => [code, message]));
+    if (text === this.#said) return;
+    this.#said = text;
+    for (const problem of problems) this.#options.onProblem(problem);
+  }
+
   /** Takes the environments that exist now; one whose branch is gone ends, and what it applied stays on the hosts. */
   async #bind(found: Discovery): Promise<void> {
-    const { only, services, runs, schedules } = this.#options;
+    const { only, schedules } = this.#options;
     const wanted = found.environments.filter(({ name }) => only.length === 0 || only.includes(name));
     const names = new Set(wanted.map(({ name }) => name));
-    for (const name of this.#bound.keys()) {
-      if (names.has(name) || !found.fresh) continue;
-      this.#bound.delete(name);
-      this.#heads.delete(name);
-      this.#queue.drop(name);
-      runs.forget(name);
-      const record = await services.store.environments.get(name);
-      if (record !== undefined)
-        await services.store.environments.put({
-          ...record,
-          endedAt: new Date(services.clock.now()).toISOString(),
-        });
+    if (found.fresh) {
+      for (const name of this.#bound.keys()) if (!names.has(name)) this.#end(name);
     }
     for (const environment of wanted) this.#bound.set(environment.name, environment);
+    if (found.fresh) await this.#recordEnds();
     if (schedules) this.#drift.set([...this.#bound.values()]);
+  }
+
+  #end(name: string): void {
+    this.#bound.delete(name);
+    this.#heads.delete(name);
+    this.#held.delete(name);
+    this.#queue.drop(name);
+    this.#retries.end(name);
+    this.#superseding.get(name)?.abort();
+    if (this.#queue.active(name) === undefined) this.#options.runs.forget(name);
+  }
+
+  /** Also those whose branch went while no reconciler ran, and those whose last run had still to end. */
+  async #recordEnds(): Promise<void> {
+    const { services, only, worktree } = this.#options;
+    if (worktree) return;
+    for (const record of await services.store.environments.all()) {
+      const { name, endedAt } = record;
+      if (endedAt !== undefined || this.#bound.has(name) || (only.length > 0 && !only.includes(name)))
+        continue;
+      await services.store.environments.put({ ...record, endedAt: timestamp(services.clock) });
+    }
   }
 
   #enqueue(job: Job): void {
@@ -125,20 +179,40 @@ export class Controller {
     this.#queue.add(job);
   }
 
-  async #take(job: Job, signal: AbortSignal): Promise<void> {
-    const environment = this.#bound.get(job.environment);
-    if (environment !== undefined) {
-      const superseding = new AbortController();
-      this.#superseding.set(job.environment, superseding);
-      const run = this.#options.runs.make(this.#requestFor(job, environment), {
-        signal,
-        superseded: superseding.signal,
-      });
-      const summary = await reconcile(run);
-      this.#options.onRun(job.environment, summary);
-      if (!signal.aborted) await this.#scheduleRetry(job.environment);
-    }
+  async #work(job: Job, signal: AbortSignal): Promise<void> {
+    await this.#guarded(`working on ${job.environment}`, () => this.#take(job, signal));
     this.#queue.done(job.environment);
+    this.#tellIdle();
+  }
+
+  async #take(job: Job, signal: AbortSignal): Promise<void> {
+    const { runs, services, random, onRun } = this.#options;
+    const name = job.environment;
+    const environment = this.#bound.get(name);
+    if (environment === undefined) return;
+    const superseding = new AbortController();
+    this.#superseding.set(name, superseding);
+    const run = runs.make(this.#requestFor(job, environment), { signal, superseded: superseding.signal });
+    const summary = await reconcile(run);
+    this.#superseding.delete(name);
+    onRun(name, summary);
+    if (signal.aborted) return;
+    if (!this.#bound.has(name)) {
+      runs.forget(name);
+      return this.#recordEnds();
+    }
+    this.#goOnAfterBudget(job, summary);
+    const failed = await services.store.ledger.failed(name);
+    this.#retries.plan(name, failed, { now: services.clock.now(), random });
+  }
+
+  /** When the hosts that spent a budget have got well by themselves, the rest of the hosts follow. */
+  #goOnAfterBudget({ environment, sort }: Job, { outcome, problem }: RunSummary): void {
+    const wasHeld = this.#held.has(environment);
+    if (sort === 'full') this.#held.delete(environment);
+    if (sort === 'full' && problem?.code === 'rollout.budget-spent') this.#held.add(environment);
+    if (sort !== 'retry' || !wasHeld || outcome !== 'done') return;
+    this.#enqueue({ environment, sort: 'full', trigger: 'retry', mode: 'apply' });
   }
 
   #requestFor(job: Job, environment: Environment): RunRequest {
@@ -155,29 +229,9 @@ export class Controller {
     };
   }
 
-  /** Hosts that were off, or whose try may pass next time, are tried again without anybody asking. */
-  async #scheduleRetry(name: string): Promise<void> {
-    const { services, random } = this.#options;
-    clearTimeout(this.#retries.get(name));
-    const failed = await services.store.ledger.failed(name);
-    const due = failed.flatMap((attempt) => {
-      const at = nextTry(attempt, random());
-      return at === undefined ? [] : [{ host: attempt.host, at }];
-    });
-    if (due.length === 0) return;
-    const first = Math.min(...due.map(({ at }) => at));
-    const onlyHosts = new Set(due.filter(({ at }) => at <= first + 1000).map(({ host }) => host));
-    const wait = Math.max(100, first - services.clock.now());
-    const job: Job = { environment: name, sort: 'retry', trigger: 'retry', mode: 'apply', onlyHosts };
-    this.#retries.set(
-      name,
-      setTimeout(() => this.#enqueue(job), wait),
-    );
-  }
-
   #driftDue(environment: Environment): void {
     const mode = environment.drift.mode === 'correct' ? 'drift-correct' : 'drift-report';
-    if (this.#queue.active(environment.name) !== undefined) return;
+    if (this.#queue.active(environment.name)?.sort === 'drift') return;
     this.#enqueue({ environment: environment.name, sort: 'drift', trigger: 'drift', mode });
   }
 
@@ -187,21 +241,22 @@ export class Controller {
       .map(({ pollSeconds }) => pollSeconds)
       .filter((seconds) => seconds > 0);
     if (!schedules || signal.aborted) return;
-    const seconds = periods.length === 0 ? 60 : Math.min(...periods);
+    const seconds = periods.length === 0 ? noPollSeconds : Math.min(...periods);
+    const isPolled = periods.length > 0 || this.#bound.size === 0;
+    const poll = async (): Promise<void> => {
+      const refreshed = isPolled ? await source.refresh() : undefined;
+      if (refreshed?.ok === false) this.#options.onProblem(refreshed.problem);
+      else if (isPolled) await this.look('commit');
+    };
     this.#poll = setTimeout(
-      async () => {
-        const refreshed = await source.refresh();
-        if (!refreshed.ok) this.#options.onProblem(refreshed.problem);
-        else await this.look('commit');
-        this.#schedulePoll(signal);
-      },
+      () => void this.#guarded('polling', poll).then(() => this.#schedulePoll(signal)),
       seconds * 1000 * (0.9 + 0.2 * random()),
     );
   }
 
   #stopTimers(): void {
     clearTimeout(this.#poll);
-    for (const timer of this.#retries.values()) clearTimeout(timer);
+    this.#retries.stop();
     this.#drift.stop();
   }
 }

@@ -49,12 +49,18 @@ export class JobQueue {
     while (!signal.aborted) {
       const job = this.#pick();
       if (job !== undefined) return this.#start(job);
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-        signal.addEventListener('abort', () => resolve(), { once: true });
-      });
+      await this.#woken(signal);
     }
     return undefined;
+  }
+
+  async #woken(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = (): void => resolve();
+    this.#wake = wake;
+    signal.addEventListener('abort', wake);
+    await promise;
+    signal.removeEventListener('abort', wake);
   }
 
   /** The environment's job has ended. */
@@ -85,7 +91,9 @@ export class JobQueue {
   }
 }
 
+/** A job for every host takes in one for some; two for some are one for both. */
 function merge(before: Job | undefined, job: Job): Job {
-  if (before?.onlyHosts === undefined || job.onlyHosts === undefined) return job;
+  if (before === undefined || job.onlyHosts === undefined) return job;
+  if (before.onlyHosts === undefined) return { ...job, onlyHosts: undefined };
   return { ...job, onlyHosts: new Set([...before.onlyHosts, ...job.onlyHosts]) };
 }

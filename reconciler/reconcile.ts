@@ -4,9 +4,9 @@
  * Never decides anything itself.
  */
 
-import { type Problem, ProblemError } from '../agent/protocol/problem.ts';
 import type { RunSummary } from './base/event.ts';
 import { planProblem } from './base/problem-codes/plan.ts';
+import { thrownProblem } from './base/thrown.ts';
 import { decideWork } from './steps/decide-work.ts';
 import { evaluateRoles } from './steps/evaluate-roles.ts';
 import { explainWork } from './steps/explain-work.ts';
@@ -40,12 +40,6 @@ async function takeStep(step: Step, run: Run): Promise<StepResult> {
   try {
     return await step.take(run);
   } catch (error) {
-    return end('failed', [problemOf(error, step)]);
+    return end('failed', [thrownProblem(error, step.name)]);
   }
-}
-
-function problemOf(error: unknown, step: Step): Problem {
-  if (error instanceof ProblemError) return error.problem;
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return planProblem('rollout.internal', `in ${step.name}: ${text}`);
 }

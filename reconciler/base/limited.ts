@@ -1,6 +1,6 @@
 /**
  * Many pieces of work, a few at once.
- * Invariant: results stand in the order of the items; nothing new starts once the signal is aborted.
+ * Invariant: results stand in the order of the items; nothing new starts once the signal is aborted or a piece has failed.
  * Never swallows an error: the first one rejects when the running ones have ended.
  */
 
@@ -12,11 +12,17 @@ export async function limited<T, R>(
 ): Promise<(R | undefined)[]> {
   const results: (R | undefined)[] = new Array(items.length).fill(undefined);
   let next = 0;
+  let hasFailed = false;
   const lane = async (): Promise<void> => {
-    while (next < items.length && options.signal?.aborted !== true) {
+    while (next < items.length && !hasFailed && options.signal?.aborted !== true) {
       const index = next;
       next += 1;
-      results[index] = await work(items[index] as T, index);
+      try {
+        results[index] = await work(items[index] as T, index);
+      } catch (error) {
+        hasFailed = true;
+        throw error;
+      }
     }
   };
   const lanes = Array.from({ length: Math.max(1, Math.min(options.most, items.length)) }, lane);

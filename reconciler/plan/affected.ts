@@ -1,6 +1,7 @@
 /**
  * Every (host, role) whose desired digest differs from the last digest successfully applied, and what is no longer wanted.
- * Invariant: never the last attempt, never the git diff; a pair is in exactly one list.
+ * Invariant: never the git diff; a pair whose last try failed is never current, because that try may have changed half of it;
+ * a pair is in exactly one list.
  * Pure; 10,000 hosts × 50 roles pass through here, so a pair that needs nothing costs one look-up.
  */
 
@@ -33,7 +34,7 @@ export interface Decision {
   readonly current: number;
   /** Pairs whose plan cannot be made before facts of the host are read. */
   readonly needFacts: readonly { readonly host: string; readonly role: string }[];
-  /** Pairs applied once that nobody wants now. */
+  /** Pairs applied once, or tried, that nobody wants now. */
   readonly released: readonly { readonly host: string; readonly role: string }[];
   /** Problems of evaluations; any of them keeps the whole revision from being pushed. */
   readonly problems: readonly Problem[];
@@ -43,6 +44,8 @@ export interface DecideInput {
   readonly roles: readonly RoleEvaluations[];
   /** `${host}\n${role}` → applied digest. */
   readonly applied: ReadonlyMap<string, string>;
+  /** Keys of pairs whose last try did not succeed. */
+  readonly failed: ReadonlySet<string>;
   /** Take every pair, applied or not: drift runs and forced ones. */
   readonly all: boolean;
   /** The hosts this run may touch; undefined: every host. Nothing is released under a limit. */
@@ -70,11 +73,11 @@ export function decide(input: DecideInput): Decision {
       wanted.add(key);
       if (evaluation.kind === 'failed') problems.push(...evaluation.problems);
       else if (evaluation.kind === 'needs-facts') needFacts.push({ host, role });
-      else if (!input.all && input.applied.get(key) === evaluation.digest) current += 1;
+      else if (isCurrent(input, key, evaluation.digest)) current += 1;
       else affected.push(desired(host, role, evaluation));
     }
   }
-  const released = input.limit === undefined ? releasedPairs(input.applied, wanted) : [];
+  const released = input.limit === undefined ? releasedPairs(input, wanted) : [];
   return { affected, current, needFacts, released, problems: unique(problems) };
 }
 
@@ -93,12 +96,16 @@ function desired(host: string, role: string, evaluation: Extract<Evaluation, { k
   };
 }
 
+function isCurrent({ all, applied, failed }: DecideInput, key: string, digest: string): boolean {
+  return !all && applied.get(key) === digest && !failed.has(key);
+}
+
 function releasedPairs(
-  applied: ReadonlyMap<string, string>,
+  { applied, failed }: DecideInput,
   wanted: ReadonlySet<string>,
 ): { host: string; role: string }[] {
   const released: { host: string; role: string }[] = [];
-  for (const key of applied.keys()) {
+  for (const key of new Set([...applied.keys(), ...failed])) {
     if (wanted.has(key)) continue;
     const cut = key.indexOf('\n');
     released.push({ host: key.slice(0, cut), role: key.slice(cut + 1) });

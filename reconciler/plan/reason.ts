@@ -23,7 +23,10 @@ export function reasonFor(desired: Desired, past: Past): Affected {
     return { host, role, reason: 'failed-before', detail: failed.problem.message };
   }
   if (entry === undefined) return { host, role, reason: 'never-applied' };
-  if (entry.digest === desired.digest) return { host, role, reason: drift ? 'drift-check' : 'forced' };
+  if (entry.digest === desired.digest) {
+    if (failed === undefined || drift) return { host, role, reason: drift ? 'drift-check' : 'forced' };
+    return { host, role, reason: 'failed-before', detail: failed.problem.message };
+  }
   const changed = changedInputs(entry.inputs, desired.inputs);
   const [first = 'source'] = changed;
   const more = changed.length > 1 ? ` and ${changed.length - 1} more` : '';

@@ -5,11 +5,13 @@
  * Never throws; what was not started is reported as waiting.
  */
 
+import { setTimeout } from 'node:timers/promises';
 import { type Problem, placed } from '../../agent/protocol/problem.ts';
 import { limited } from '../base/limited.ts';
 import { planProblem } from '../base/problem-codes/plan.ts';
 import type { RoleDefinition } from '../policy/model.ts';
 import { type HostEnd, type HostTask, type HostTools, runHost } from './run-host.ts';
+import { spreadDelay } from './spread.ts';
 import { failureBudget, splitWaves } from './waves.ts';
 
 export interface PairEnd {
@@ -41,6 +43,7 @@ export async function rollOut(
 class Rollout {
   readonly #tools: HostTools;
   readonly #parallel: number;
+  readonly #startedAt: number;
   readonly #ends: PairEnd[] = [];
   readonly #out = new Map<string, Problem>();
   /** Said only when something is left that does not start because of it. */
@@ -49,6 +52,7 @@ class Rollout {
 
   constructor(tools: HostTools, parallel: number) {
     this.#tools = tools;
+    this.#startedAt = tools.clock.now();
     this.#parallel = parallel;
   }
 
@@ -85,17 +89,33 @@ class Rollout {
     let failures = 0;
     const { signal, superseded, drift } = this.#tools;
     const noMore = drift ? AbortSignal.any([signal, superseded]) : signal;
-    const ends = await limited(wave, { most: this.#parallel, signal: noMore }, (task) =>
-      runHost(task, this.#tools),
+    const ordered = this.#spread(wave);
+    const ends = await limited(ordered, { most: this.#parallel, signal: noMore }, (task) =>
+      this.#runHost(task, noMore),
     );
+    if (ends.some((end) => end === undefined || (signal.aborted && end.kind !== 'done'))) this.#stopped();
     for (const [index, end] of ends.entries()) {
-      const task = wave[index] as HostTask;
+      const task = ordered[index] as HostTask;
       if (end === undefined)
         this.#wait(task, planProblem('rollout.cancelled', 'the run was stopped before this host'));
       else this.#take(task, end);
       if (end?.kind === 'failed') failures += 1;
     }
     return failures;
+  }
+
+  /** In a drift run hosts begin in the order of their turns. */
+  #spread(wave: readonly HostTask[]): readonly HostTask[] {
+    const turn = ({ desired }: HostTask): number => spreadDelay(desired.host, this.#tools.spreadSeconds);
+    return this.#tools.spreadSeconds > 0 ? wave.toSorted((a, b) => turn(a) - turn(b)) : wave;
+  }
+
+  /** A host whose turn had not come when the run was stopped was not started. */
+  async #runHost(task: HostTask, noMore: AbortSignal): Promise<HostEnd | undefined> {
+    const turn = this.#startedAt + spreadDelay(task.desired.host, this.#tools.spreadSeconds);
+    const wait = turn - this.#tools.clock.now();
+    if (wait > 0) await setTimeout(wait, undefined, { signal: noMore }).catch(() => {});
+    return noMore.aborted ? undefined : runHost(task, this.#tools);
   }
 
   #take(task: HostTask, end: HostEnd): void {

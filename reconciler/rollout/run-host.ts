@@ -12,6 +12,7 @@ import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 import { type Clock, timestamp } from '../base/clock.ts';
 import type { ContentStore } from '../base/content.ts';
 import type { RunEvent } from '../base/event.ts';
+import { thrownProblem } from '../base/thrown.ts';
 import type { HostSession, SessionPool } from '../connection/session.ts';
 import type { Desired } from '../plan/affected.ts';
 import type { FactsBook } from '../state/facts-book.ts';
@@ -42,6 +43,8 @@ export interface HostTools {
   readonly mode: ConvergeMode;
   /** The plan did not change: what differs is drift. */
   readonly drift: boolean;
+  /** Seconds over which a drift run spreads its hosts. */
+  readonly spreadSeconds: number;
   readonly tags?: readonly string[] | undefined;
   readonly skipTags?: readonly string[] | undefined;
   readonly pool: SessionPool;
@@ -60,20 +63,34 @@ export interface HostTask {
   readonly desired: Desired;
   readonly spec: ConnectionSpec;
   readonly entry: LedgerEntry | undefined;
+  /** The run of the last try that did not succeed. */
+  readonly failedRun?: string | undefined;
 }
 
-/** Brings one host to its plan for one role. */
+/** Brings one host to its plan for one role. What fails here, such as the writing of the ledger, is this host's failure. */
 export async function runHost(task: HostTask, tools: HostTools): Promise<HostEnd> {
+  try {
+    return await converged(task, tools);
+  } catch (error) {
+    const { host, role } = task.desired;
+    const where = { environment: tools.environment, host, role };
+    const problem = placed(thrownProblem(error, `converging ${host}`), where);
+    tools.emit({ type: 'host-failed', host, role, problem });
+    return { kind: 'failed', problem };
+  }
+}
+
+async function converged(task: HostTask, tools: HostTools): Promise<HostEnd> {
   const { host, role } = task.desired;
   const where = { environment: tools.environment, host, role };
   const opened = await openSession(task, tools);
   if (!opened.ok) return lost(task, tools, placed(opened.problem, where));
   const session = opened.value;
   const before = finishedBefore(session, task, tools);
-  const converged =
+  const answer =
     before === undefined ? await converge(session, task, tools) : { ok: true as const, value: before };
-  if (!converged.ok) return lost(task, tools, placed(converged.problem, where));
-  return conclude(task, tools, converged.value, session);
+  if (!answer.ok) return lost(task, tools, placed(answer.problem, where));
+  return conclude(task, tools, answer.value, session);
 }
 
 /** Opens the line, or takes the open one; what a new session says of facts is learned. */
@@ -103,14 +120,14 @@ async function converge(
   const { host, role } = desired;
   return session.converge(
     {
-      run: tools.run,
+      run: isPartial(tools) ? `${tools.run}${partialSuffix}` : tools.run,
       mode: tools.mode,
       key: `${tools.environment}/${role}`,
       digest: desired.digest,
       plan: desired.plan,
       contents: tools.contents,
       applied: entry,
-      drift: tools.drift && entry?.digest === desired.digest,
+      drift: isDrift(task, tools),
       tags: tools.tags,
       skipTags: tools.skipTags,
       onEvents: (events) => {
@@ -121,15 +138,40 @@ async function converge(
   );
 }
 
-/** The journal's result of a run of this very plan that ended well after its line was lost. */
+/** Marks, in the host's journal, a run that left resources out. */
+const partialSuffix = '.tags';
+
+function isPartial({ tags, skipTags }: HostTools): boolean {
+  return tags !== undefined || skipTags !== undefined;
+}
+
+/** In a drift run too, a plan that was not in force before is applied as any other. */
+function isDrift({ entry, desired }: HostTask, { drift }: HostTools): boolean {
+  return drift && entry?.digest === desired.digest;
+}
+
+/**
+ * The journal's result of a run of this very plan that ended well after its line was lost. A session keeps the journal it began with,
+ * so what the ledger learned from later runs goes before it; run ids sort by time.
+ */
 function finishedBefore(session: HostSession, task: HostTask, tools: HostTools): ConvergeResult | undefined {
-  if (tools.mode !== 'apply' || tools.drift || task.entry?.digest === task.desired.digest) return undefined;
-  const key = `${tools.environment}/${task.desired.role}`;
-  const entries = session.hello.journal.filter((entry) => entry.key === key);
-  const last = entries.at(-1);
-  const isThis =
-    last?.digest === task.desired.digest && last.result?.ok === true && last.result.mode === 'apply';
-  return isThis ? { ...(last.result as ConvergeResult), reports: last.reports } : undefined;
+  const { entry, failedRun, desired } = task;
+  if (tools.mode !== 'apply' || tools.drift || isPartial(tools) || entry?.digest === desired.digest)
+    return undefined;
+  const key = `${tools.environment}/${desired.role}`;
+  const last = session.hello.journal.filter((each) => each.key === key).at(-1);
+  if (last?.result?.ok !== true || last.result.mode !== 'apply' || last.digest !== desired.digest)
+    return undefined;
+  const isLatest = [entry?.run, failedRun].every((run) => run === undefined || run <= last.run);
+  if (!isLatest || last.run.endsWith(partialSuffix)) return undefined;
+  return { ...last.result, reports: last.reports };
+}
+
+/** Runs of the journal that have no record but of this key; the others still say what was done for later roles. */
+function settledRuns(session: HostSession, key: string): readonly string[] {
+  const { journal } = session.hello;
+  const others = new Set(journal.filter((entry) => entry.key !== key).map((entry) => entry.run));
+  return journal.map((entry) => entry.run).filter((run) => !others.has(run));
 }
 
 async function conclude(
@@ -139,14 +181,14 @@ async function conclude(
   session: HostSession,
 ): Promise<HostEnd> {
   const { host, role } = task.desired;
-  const { mode, drift } = tools;
-  tools.emit({ type: 'host-finished', host, role, mode, result, drift });
+  const { mode } = tools;
+  tools.emit({ type: 'host-finished', host, role, mode, result, drift: isDrift(task, tools) });
   const problem = result.ok
     ? undefined
     : placed(firstProblem(result), { environment: tools.environment, host, role });
   if (mode === 'apply') {
     await writeLedger(task, tools, problem);
-    session.recorded([...new Set([result.run, ...session.hello.journal.map((entry) => entry.run)])]);
+    session.recorded([...new Set([result.run, ...settledRuns(session, result.key)])]);
   }
   if (problem === undefined) return { kind: 'done', result };
   return { kind: problem.disposition === 'wait' ? 'waiting' : 'failed', problem, result };
@@ -157,7 +199,7 @@ async function writeLedger(task: HostTask, tools: HostTools, problem: Problem | 
   const at = timestamp(tools.clock);
   if (problem !== undefined) {
     await tools.ledger.recordFailed(tools.environment, { host, role, digest, at, run: tools.run, problem });
-  } else if (tools.tags === undefined && tools.skipTags === undefined) {
+  } else if (!isPartial(tools)) {
     const { revision, run } = tools;
     await tools.ledger.recordApplied(tools.environment, {
       host,

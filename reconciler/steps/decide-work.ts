@@ -4,10 +4,10 @@
  * Never contacts a host that no role needs facts of, and none at all when offline.
  */
 
-import type { Problem } from '../../agent/protocol/problem.ts';
+import { type Problem, placed } from '../../agent/protocol/problem.ts';
 import { connectionFor } from '../../inventory/connection.ts';
 import { limited } from '../base/limited.ts';
-import { type Decision, decide, type RoleEvaluations } from '../plan/affected.ts';
+import { type Decision, decide, pairKey, type RoleEvaluations } from '../plan/affected.ts';
 import { openSession } from '../rollout/run-host.ts';
 import { evaluate } from './evaluate-roles.ts';
 import { end, goOn, type Loaded, type Run, type Step } from './run.ts';
@@ -15,7 +15,10 @@ import { end, goOn, type Loaded, type Run, type Step } from './run.ts';
 export const decideWork: Step = {
   name: 'decide-work',
   async take(run) {
-    const applied = await run.services.store.ledger.digests(run.request.environment.name);
+    const { ledger } = run.services.store;
+    const { name } = run.request.environment;
+    run.failed = new Map((await ledger.failed(name)).map((each) => [pairKey(each.host, each.role), each]));
+    const applied = await ledger.digests(name);
     let decision = decideFor(run, applied);
     if (decision.needFacts.length > 0 && !run.request.offline && decision.problems.length === 0) {
       await readFacts(run, [...new Set(decision.needFacts.map((pair) => pair.host))]);
@@ -35,6 +38,7 @@ function decideFor(run: Run, applied: ReadonlyMap<string, string>): Decision {
   return decide({
     roles: evaluations,
     applied,
+    failed: new Set(run.failed?.keys()),
     all: force || mode === 'drift-report' || mode === 'drift-correct',
     limit: isLimited ? new Set(evaluations.flatMap((each) => each.hosts)) : undefined,
   });
@@ -62,6 +66,7 @@ async function readFacts(run: Run, hosts: readonly string[]): Promise<void> {
 }
 
 function noteUnreachable(run: Run, host: string, problem: Problem): void {
-  run.unreachable.set(host, problem);
-  run.emit({ type: 'host-failed', host, problem });
+  const where = { environment: run.request.environment.name, host };
+  run.unreachable.set(host, placed(problem, where));
+  run.emit({ type: 'host-failed', host, problem: placed(problem, where) });
 }

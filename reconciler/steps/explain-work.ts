@@ -16,9 +16,6 @@ export const explainWork: Step = {
     const { store, clock } = run.services;
     const startedAt = clock.now();
     const name = run.request.environment.name;
-    const failed = new Map(
-      (await store.ledger.failed(name)).map((each) => [pairKey(each.host, each.role), each]),
-    );
     const entries = new Map<string, LedgerEntry>();
     const affected = [];
     for (const desired of decision.affected) {
@@ -26,12 +23,16 @@ export const explainWork: Step = {
       const entry = await store.ledger.entry(name, desired.host, desired.role);
       if (entry !== undefined) entries.set(key, entry);
       affected.push(
-        reasonFor(desired, { entry, failed: failed.get(key), drift: run.request.mode.startsWith('drift') }),
+        reasonFor(desired, {
+          entry,
+          failed: run.failed?.get(key),
+          drift: run.request.mode.startsWith('drift'),
+        }),
       );
     }
     run.entries = entries;
     const hosts = new Set((run.evaluations ?? []).flatMap((each) => each.hosts)).size;
-    if (affected.length > 0) await run.remember();
+    if (!isIdle(run)) await run.remember();
     run.emit({
       type: 'planned',
       affected,

@@ -58,6 +58,7 @@ async function load(run: Run, snapshot: Snapshot, declaration: string): Promise<
     policy: policy.value,
     roles: roles.value,
     declaration,
+    inventoryPath: environment.inventory,
   });
 }
 
@@ -80,6 +81,7 @@ function isName(pattern: string): boolean {
   return !/[*?[]/.test(pattern);
 }
 
-function declarationOf(environment: Environment): string {
+/** What of an environment's declaration decides about its plans. */
+export function declarationOf(environment: Environment): string {
   return canonicalJson({ inventory: environment.inventory, roles: environment.roles });
 }

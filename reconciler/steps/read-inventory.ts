@@ -24,15 +24,21 @@ export async function readInventory(
     });
     return { ok: false, problems: [problem] };
   }
-  const isSame = paths.every(
-    (each) => before?.snapshot.entries.get(each)?.id === snapshot.entries.get(each)?.id,
-  );
-  if (before !== undefined && isSame && inventoryPaths(before.snapshot, path).length === paths.length)
-    return success(before.inventory);
+  if (before !== undefined && isSame(before, snapshot, { path, paths })) return success(before.inventory);
   const files = await Promise.all(
     paths.map(async (each) => ({ path: each, text: (await snapshot.read(each)).toString('utf8') })),
   );
   return loadInventory(files);
+}
+
+function isSame(
+  before: Loaded,
+  { entries }: Snapshot,
+  { path, paths }: { readonly path: string; readonly paths: readonly string[] },
+): boolean {
+  if (before.inventoryPath !== path) return false;
+  if (inventoryPaths(before.snapshot, path).length !== paths.length) return false;
+  return paths.every((each) => before.snapshot.entries.get(each)?.id === entries.get(each)?.id);
 }
 
 /** A file, or every TOML file directly in a folder. */

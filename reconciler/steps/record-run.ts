@@ -8,26 +8,42 @@ import { countOutcomes } from '../../agent/protocol/outcome.ts';
 import type { Problem } from '../../agent/protocol/problem.ts';
 import { timestamp } from '../base/clock.ts';
 import type { RunOutcome, RunSummary } from '../base/event.ts';
+import { thrownProblem } from '../base/thrown.ts';
 import type { PairEnd } from '../rollout/roll-out.ts';
 import type { EnvironmentRecord } from '../state/store.ts';
-import { type Run, revisionOf, type StepResult } from './run.ts';
+import { isAboutRevisionInForce, type Run, revisionOf, type StepResult } from './run.ts';
 
-/** Records a run and gives its summary. */
+/** Records a run and gives its summary. A state that cannot be written is the run's failure, not the reconciler's. */
 export async function recordRun(run: Run, last: StepResult): Promise<RunSummary> {
   const problems = last.goOn ? [] : last.problems;
   run.problems = problems;
   for (const problem of problems) run.emit({ type: 'problem', problem });
-  if (problems.length > 0) await run.remember();
-  const isPlanned = run.decision !== undefined;
-  if (isPlanned) run.memory.lastGood = run.loaded;
-  if (run.request.records) await recordEnvironment(run, problems);
-  const summary = summarise(run, last.goOn ? outcomeOf(run) : last.outcome, problems[0]);
+  if (run.decision !== undefined) run.memory.lastGood = run.loaded;
+  const unwritten = await attempt(async () => {
+    if (problems.length > 0) await run.remember();
+    if (run.request.records) await recordEnvironment(run, problems);
+  });
+  if (unwritten !== undefined) run.emit({ type: 'problem', problem: unwritten });
+  const outcome = unwritten === undefined ? (last.goOn ? outcomeOf(run) : last.outcome) : 'failed';
+  const summary = summarise(run, outcome, problems[0] ?? unwritten);
   run.emit({ type: 'run-finished', summary });
-  if (run.isRemembered()) {
-    const { store, clock } = run.services;
-    await store.history.finish(run.id, { at: timestamp(clock), revision: revisionOf(run), summary });
+  if (!run.isRemembered() || unwritten !== undefined) return summary;
+  const { store, clock } = run.services;
+  const unfinished = await attempt(() =>
+    store.history.finish(run.id, { at: timestamp(clock), revision: revisionOf(run), summary }),
+  );
+  if (unfinished === undefined) return summary;
+  run.emit({ type: 'problem', problem: unfinished });
+  return { ...summary, outcome: 'failed', problem: summary.problem ?? unfinished };
+}
+
+async function attempt(write: () => Promise<void>): Promise<Problem | undefined> {
+  try {
+    await write();
+    return undefined;
+  } catch (error) {
+    return thrownProblem(error, 'recording the run');
   }
-  return summary;
 }
 
 async function recordEnvironment(run: Run, problems: readonly Problem[]): Promise<void> {
@@ -35,21 +51,33 @@ async function recordEnvironment(run: Run, problems: readonly Problem[]): Promis
   const { environment, mode } = run.request;
   const before = await store.environments.get(environment.name);
   const now = timestamp(clock);
-  const isGood = run.decision !== undefined;
-  const isSame = before?.stalled !== undefined && sameProblems(before.stalled.problems, problems);
+  const revision = revisionOf(run);
+  const isNewest = !isAboutRevisionInForce(run.request);
   const record: EnvironmentRecord = {
     ...before,
     name: environment.name,
     branch: environment.branch,
-    seen: revisionOf(run) ?? before?.seen,
-    lastGood: isGood ? revisionOf(run) : before?.lastGood,
-    stalled:
-      isGood || problems.length === 0 ? undefined : isSame ? before?.stalled : { problems, since: now },
-    lastFetchAt: revisionOf(run) === undefined ? before?.lastFetchAt : now,
+    seen: isNewest ? (revision ?? before?.seen) : (before?.seen ?? revision),
+    lastGood: run.decision === undefined ? before?.lastGood : revision,
+    stalled: stalledBy(run, problems, before?.stalled),
+    lastFetchAt: revision === undefined || !isNewest ? before?.lastFetchAt : now,
     lastDriftAt: mode.startsWith('drift') ? now : before?.lastDriftAt,
     endedAt: undefined,
   };
   await store.environments.put(record);
+}
+
+/** A drift run or a retry says nothing of the newest revision, and a run that was stopped says nothing of any. */
+function stalledBy(
+  run: Run,
+  problems: readonly Problem[],
+  before: EnvironmentRecord['stalled'],
+): EnvironmentRecord['stalled'] {
+  if (isAboutRevisionInForce(run.request)) return before;
+  if (run.decision !== undefined) return undefined;
+  if (problems.length === 0 || problems[0]?.code === 'rollout.cancelled') return before;
+  if (before !== undefined && sameProblems(before.problems, problems)) return before;
+  return { problems, since: timestamp(run.services.clock) };
 }
 
 function sameProblems(before: readonly Problem[], now: readonly Problem[]): boolean {

@@ -16,7 +16,7 @@ import { goOn, type Loaded, type Run, type Step } from './run.ts';
 export const rollOutWork: Step = {
   name: 'roll-out-work',
   async take(run) {
-    const { mode, environment, tags, skipTags } = run.request;
+    const { mode, trigger, environment, tags, skipTags } = run.request;
     const loaded = run.loaded as Loaded;
     const tasks = tasksOf(run, loaded);
     const { store, pool, facts, clock } = run.services;
@@ -29,6 +29,7 @@ export const rollOutWork: Step = {
         revision: loaded.snapshot.revision.id,
         mode: looksOnly ? 'check' : 'apply',
         drift: mode.startsWith('drift'),
+        spreadSeconds: trigger === 'drift' ? environment.drift.spreadSeconds : 0,
         tags,
         skipTags,
         pool,
@@ -43,7 +44,7 @@ export const rollOutWork: Step = {
     });
     if (!looksOnly) {
       await release(run);
-      await recordUnread(run);
+      await recordUnasked(run);
     }
     return goOn;
   },
@@ -59,22 +60,35 @@ function tasksOf(run: Run, loaded: Loaded): HostTask[] {
       unusable(run, host, spec.problem);
       return [];
     }
-    return [{ desired, spec: spec.value, entry: run.entries?.get(pairKey(host, role.name)) }];
+    const key = pairKey(host, role.name);
+    const failedRun = run.failed?.get(key)?.run;
+    return [{ desired, spec: spec.value, entry: run.entries?.get(key), failedRun }];
   });
 }
 
 function unusable(run: Run, host: string, problem: Problem): void {
-  run.unreachable.set(host, problem);
-  run.emit({ type: 'host-failed', host, problem: placed(problem, { host }) });
+  const placedProblem = placed(problem, { environment: run.request.environment.name, host });
+  run.unreachable.set(host, placedProblem);
+  run.emit({ type: 'host-failed', host, problem: placedProblem });
 }
 
-/** Pairs whose host could not be asked for its facts count as failed attempts, so that they are tried again. */
-async function recordUnread(run: Run): Promise<void> {
+/** Pairs whose host could not be asked at all count as failed attempts: status tells of them, and they are tried again. */
+async function recordUnasked(run: Run): Promise<void> {
   const { store, clock } = run.services;
-  for (const { host, role } of (run.decision as Decision).needFacts) {
+  const { needFacts, affected } = run.decision as Decision;
+  const asked = new Set(run.rollout?.ends.map(({ host, role }) => pairKey(host, role)));
+  const unasked = [...needFacts.map((pair) => ({ ...pair, digest: '' })), ...affected];
+  for (const { host, role, digest } of unasked) {
     const problem = run.unreachable.get(host);
-    if (problem === undefined) continue;
-    const attempt = { host, role, digest: '', at: timestamp(clock), run: run.id, problem };
+    if (problem === undefined || asked.has(pairKey(host, role))) continue;
+    const attempt = {
+      host,
+      role,
+      digest,
+      at: timestamp(clock),
+      run: run.id,
+      problem: placed(problem, { role }),
+    };
     await store.ledger.recordFailed(run.request.environment.name, attempt);
   }
 }

@@ -17,7 +17,7 @@ import type { RolloutResult } from '../rollout/roll-out.ts';
 import type { Emit } from '../rollout/run-host.ts';
 import type { Snapshot } from '../source/snapshot.ts';
 import type { FactsBook } from '../state/facts-book.ts';
-import type { LedgerEntry, Store } from '../state/store.ts';
+import type { FailedAttempt, LedgerEntry, Store } from '../state/store.ts';
 
 /** What a run is asked to do. */
 export interface RunRequest {
@@ -51,6 +51,8 @@ export interface Loaded {
   readonly roles: readonly RoleDefinition[];
   /** What of the environment's declaration went into it. */
   readonly declaration: string;
+  /** Where the inventory is in the snapshot. */
+  readonly inventoryPath: string;
 }
 
 /** What an environment remembers between its runs. */
@@ -87,6 +89,8 @@ export interface Run {
   snapshot?: Snapshot;
   loaded?: Loaded;
   evaluations?: readonly RoleEvaluations[];
+  /** Pairs whose last try did not succeed, by their key. */
+  failed?: ReadonlyMap<string, FailedAttempt>;
   decision?: Decision;
   entries?: ReadonlyMap<string, LedgerEntry>;
   rollout?: RolloutResult;
@@ -112,6 +116,11 @@ export const goOn: StepResult = { goOn: true };
 /** Ends the run. */
 export function end(outcome: RunOutcome, problems: readonly Problem[] = []): StepResult {
   return { goOn: false, outcome, problems };
+}
+
+/** Drift runs and retries are about the revision in force: what is newer and broken does not keep them from it. */
+export function isAboutRevisionInForce({ mode, trigger, onlyHosts }: RunRequest): boolean {
+  return mode.startsWith('drift') || (trigger === 'retry' && onlyHosts !== undefined);
 }
 
 /** The revision a run works on, once it is known. */

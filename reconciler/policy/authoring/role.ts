@@ -76,7 +76,10 @@ export interface RoleSpec<Declared = Variables> {
     | undefined;
   /** Waves: each a count or a share, the last repeats: `[1, '25%']`. Left out: all hosts at once. */
   serial?: Share | readonly Share[] | undefined;
-  /** More failed hosts than this stop the role. Default 0. */
+  /**
+   * More failed hosts than this, and nothing further is started: no later wave and no later role. Default: 0 with `serial`, so that a
+   * failed canary stops the role; `'100%'` without, so that healthy hosts go on to later roles. Unreachable hosts do not count.
+   */
   maxFailures?: Share | undefined;
   /** Roles that must be done before this one, where both are wanted. */
   after?: readonly string[] | undefined;

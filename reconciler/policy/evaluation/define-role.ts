@@ -81,12 +81,17 @@ function definitionOf(name: string, { spec, position }: WrittenRole): Defined {
         targets: spec.targets ?? {},
         connect: spec.connect ?? {},
         serial: [spec.serial ?? []].flat() as Share[],
-        maxFailures: spec.maxFailures ?? 0,
+        maxFailures: spec.maxFailures ?? defaultBudget(spec.serial),
         after: spec.after ?? [],
         variables: spec.variables ?? {},
       }),
     ),
   };
+}
+
+/** Waves are asked for to stop early; without them one bad host must not keep later roles from all others. */
+function defaultBudget(serial: RoleSpec['serial']): Share {
+  return [serial ?? []].flat().length > 0 ? 0 : '100%';
 }
 
 const innerKeys: Readonly<Record<string, readonly string[]>> = {

@@ -1,0 +1,114 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { type DecideInput, decide, pairKey } from '../../reconciler/plan/affected.ts';
+import type { Evaluation } from '../../reconciler/policy/model.ts';
+import { evaluated, frozen, problemOf } from '../reconciler/plan/plans.ts';
+
+const hosts = ['a', 'b', 'c', 'd', 'e'];
+const roles = ['base', 'db', 'web'];
+const digest = fc.constantFrom('1', '2', '3');
+const evaluation: fc.Arbitrary<Evaluation> = fc.oneof(
+  { weight: 6, arbitrary: digest.map((value) => evaluated(value)) },
+  fc.constant<Evaluation>({ kind: 'not-wanted', inputs: {} }),
+  fc.constant<Evaluation>({ kind: 'needs-facts' }),
+  fc.constant<Evaluation>({ kind: 'failed', problems: [problemOf('stalled')] }),
+);
+const pair = fc.tuple(fc.constantFrom(...hosts, 'gone'), fc.constantFrom(...roles, 'left'));
+const input: fc.Arbitrary<DecideInput> = fc
+  .record({
+    fleet: fc.uniqueArray(
+      fc.record({
+        role: fc.constantFrom(...roles),
+        members: fc.array(evaluation, { maxLength: hosts.length }),
+      }),
+      { selector: ({ role }) => role },
+    ),
+    applied: fc.array(fc.tuple(pair, digest)),
+    failed: fc.array(pair),
+    all: fc.boolean(),
+    limit: fc.option(fc.subarray(hosts), { nil: undefined }),
+  })
+  .map(({ fleet, applied, failed, all, limit }) => ({
+    roles: fleet.map(({ role, members }) => {
+      const chosen = hosts
+        .map((host, index) => ({ host, evaluation: members[index] }))
+        .filter((each) => each.evaluation !== undefined && (limit?.includes(each.host) ?? true));
+      return frozen({
+        role,
+        hosts: chosen.map(({ host }) => host),
+        evaluations: chosen.map((each) => each.evaluation as Evaluation),
+      });
+    }),
+    applied: new Map(applied.map(([[host, role], value]) => [pairKey(host, role), value])),
+    failed: new Set(failed.map(([host, role]) => pairKey(host, role))),
+    all,
+    limit: limit && new Set(limit),
+  }));
+
+const keys = (pairs: readonly { host: string; role: string }[]): string[] =>
+  pairs.map(({ host, role }) => pairKey(host, role));
+const pairsOf = ({ roles: of }: DecideInput): (readonly [string, Evaluation])[] =>
+  of.flatMap(({ role, hosts: names, evaluations }) =>
+    names.map((host, index) => [pairKey(host, role), evaluations[index] as Evaluation] as const),
+  );
+
+describe('every decision', () => {
+  it('puts every wanted pair into exactly one list, and releases only what nobody wants', () => {
+    fc.assert(
+      fc.property(input, (given) => {
+        const { affected, current, needFacts, released } = decide(given);
+        const all = pairsOf(given);
+        const wanted = all.filter(([, { kind }]) => kind !== 'not-wanted').map(([key]) => key);
+        const failing = all.filter(([, { kind }]) => kind === 'failed').length;
+        const listed = [...keys(affected), ...keys(needFacts)];
+        expect(new Set(listed).size).toBe(listed.length);
+        expect(listed.length + current + failing).toBe(wanted.length);
+        expect(keys(released).filter((key) => wanted.includes(key))).toEqual([]);
+        if (given.limit !== undefined) expect(released).toEqual([]);
+      }),
+    );
+  });
+
+  it('never names a host outside the limit', () => {
+    fc.assert(
+      fc.property(input, (given) => {
+        const { affected, needFacts, released } = decide(given);
+        const named = [...affected, ...needFacts, ...released].map(({ host }) => host);
+        if (given.limit !== undefined) expect(named.filter((host) => !given.limit?.has(host))).toEqual([]);
+      }),
+    );
+  });
+
+  it('takes a pair that is in force and did not fail only when everything is asked for', () => {
+    fc.assert(
+      fc.property(input, (given) => {
+        const taken = new Set(keys(decide(given).affected));
+        for (const [key, each] of pairsOf(given)) {
+          if (each.kind !== 'plan') continue;
+          const isCurrent = given.applied.get(key) === each.digest && !given.failed.has(key);
+          expect(taken.has(key)).toBe(given.all || !isCurrent);
+        }
+      }),
+    );
+  });
+
+  it('has nothing left to do once what it took is applied', () => {
+    fc.assert(
+      fc.property(input, (given) => {
+        const first = decide({ ...given, all: false });
+        const applied = new Map(given.applied);
+        const failed = new Set(given.failed);
+        for (const { host, role, digest: now } of first.affected) {
+          applied.set(pairKey(host, role), now);
+          failed.delete(pairKey(host, role));
+        }
+        for (const key of keys(first.released)) {
+          applied.delete(key);
+          failed.delete(key);
+        }
+        const second = decide({ ...given, applied, failed, all: false });
+        expect(second).toMatchObject({ affected: [], released: [] });
+      }),
+    );
+  });
+});
