@@ -1,0 +1,126 @@
+/**
+ * A plan over 10,000 hosts × 50 roles after a commit to one role: in a running reconciler, and as a process of its own.
+ * Invariant: the ledger knows every pair before the commit; no line to a host is opened.
+ * Never counts the time that filling the ledger takes.
+ */
+
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { commitFiles, createRepository } from '../helpers/git-repository.ts';
+import { type Bench, type Figure, median } from './bench.ts';
+import { hostName, largeFacts, largePolicy, roleName, templateText } from './large-fleet.ts';
+import { openPlanner, type Planner } from './planner.ts';
+
+const size = { hosts: 10_000, roles: 50 };
+const program = join(import.meta.dirname, '../../reconciler/main.ts');
+
+export const plan10k: Bench = {
+  name: 'plan-10k',
+  summary: `a plan over ${size.hosts} hosts × ${size.roles} roles after a commit to one role; no SSH`,
+  run: async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'towline-bench-'));
+    try {
+      return await measure(join(folder, 'policy'), join(folder, 'state'));
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+async function measure(policy: string, state: string): Promise<readonly Figure[]> {
+  createRepository(policy, largePolicy(size));
+  await fill(policy, state);
+  const planner = await openPlanner(policy, state);
+  const first = await planner.plan();
+  const figures: Figure[] = [
+    { name: 'first plan of a process, nothing affected', value: first.milliseconds, unit: 'ms' },
+  ];
+  figures.push(...(await warm(planner, policy)));
+  await planner.close();
+  const cold: number[] = [];
+  for (let round = 0; round < 3; round += 1) cold.push(await command(policy, state));
+  const affected = (await planned(policy, state)).length;
+  if (affected !== size.hosts) throw new Error(`towline plan tells of ${affected} pairs`);
+  return [...figures, { name: 'towline plan, whole process', value: median(cold), unit: 'ms', budget: 2000 }];
+}
+
+/** Facts of every host, and a ledger in which every pair is applied. */
+async function fill(policy: string, state: string): Promise<void> {
+  const planner = await openPlanner(policy, state);
+  for (let index = 0; index < size.hosts; index += 1)
+    void planner.store.facts.put(hostName(index), largeFacts(index), '2026-01-02T03:04:05.000Z');
+  await planner.close();
+  const filler = await openPlanner(policy, state);
+  const { run } = await filler.plan();
+  await filler.record(run);
+  const again = await filler.plan();
+  if (again.run.decision?.current !== size.hosts * size.roles) throw new Error('the ledger is not warm');
+  await filler.close();
+}
+
+/** In a reconciler that has planned before: commits whose plans are few, whose plans are many, and that change no plan. */
+async function warm(planner: Planner, policy: string): Promise<readonly Figure[]> {
+  const few: number[] = [];
+  const many: number[] = [];
+  const none: number[] = [];
+  const commit = (index: number, text: string): void => {
+    commitFiles(policy, { [`roles/${roleName(index)}/templates/app.conf.njk`]: text });
+  };
+  for (let round = 0; round < 5; round += 1) {
+    commit(9, templateText(`many ${round}`));
+    many.push(await timed(planner, size.hosts));
+    commit(9, templateText('first'));
+    commitFiles(policy, { 'roles/role03/notes.md': `round ${round}\n` });
+    none.push(await timed(planner, 0));
+    commit(3, templateText(`few ${round}`));
+    few.push(await timed(planner, size.hosts));
+    if (round < 4) commit(3, templateText('first'));
+  }
+  return [
+    {
+      name: 'one role, 10,000 hosts affected, few distinct plans',
+      value: median(few),
+      unit: 'ms',
+      budget: 2000,
+    },
+    {
+      name: 'one role, 10,000 hosts affected, 10,000 distinct',
+      value: median(many),
+      unit: 'ms',
+      budget: 2000,
+    },
+    { name: 'one commit that changes no plan', value: median(none), unit: 'ms', budget: 2000 },
+  ];
+}
+
+async function timed(planner: Planner, affected: number): Promise<number> {
+  const { run, milliseconds } = await planner.plan();
+  const found = run.decision?.affected.length;
+  if (found !== affected) throw new Error(`${found} pairs are affected instead of ${affected}`);
+  return milliseconds;
+}
+
+const execute = promisify(execFile);
+
+async function towlinePlan(policy: string, state: string): Promise<string> {
+  const argv = [program, 'plan', '--json', '--repo', policy, '--state', state];
+  const ended = await execute(process.execPath, argv, { maxBuffer: 1 << 30 }).catch((error) => {
+    if (error.code === 2) return error as { readonly stdout: string };
+    throw error;
+  });
+  return ended.stdout;
+}
+
+async function command(policy: string, state: string): Promise<number> {
+  const startedAt = performance.now();
+  await towlinePlan(policy, state);
+  return performance.now() - startedAt;
+}
+
+async function planned(policy: string, state: string): Promise<readonly unknown[]> {
+  const text = await towlinePlan(policy, state);
+  return (JSON.parse(text) as { readonly pairs: readonly unknown[] }).pairs;
+}

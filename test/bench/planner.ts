@@ -1,0 +1,123 @@
+/**
+ * A reconciler's inside without hosts: a real repository, a real state, the steps of a run up to the plan.
+ * Invariant: the ledger is filled through the Store with the plans the policy gives; no line is ever opened.
+ * Never measures.
+ */
+
+import { failure, type Result } from '../../agent/protocol/problem.ts';
+import { systemClock } from '../../reconciler/base/clock.ts';
+import { connectionProblem } from '../../reconciler/base/problem-codes/connection.ts';
+import type { SessionPool } from '../../reconciler/connection/session.ts';
+import { Environments } from '../../reconciler/environments.ts';
+import { createPolicyEngine } from '../../reconciler/policy/engine.ts';
+import { reconcile } from '../../reconciler/reconcile.ts';
+import { RunFactory } from '../../reconciler/run-factory.ts';
+import { openSource } from '../../reconciler/source/source.ts';
+import { FactsBook } from '../../reconciler/state/facts-book.ts';
+import { openStore } from '../../reconciler/state/open-store.ts';
+import type { Store } from '../../reconciler/state/store.ts';
+import type { Run, Services } from '../../reconciler/steps/run.ts';
+
+export interface Planner {
+  readonly store: Store;
+  /** A run up to its plan, of the branch as it is now; fails when the run does. */
+  plan(): Promise<{ readonly run: Run; readonly milliseconds: number }>;
+  /** Writes what a plan wants into the ledger, as if it had been applied. */
+  record(run: Run): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** What a result holds; a problem becomes an error. */
+export function must<T>(result: Result<T>): T {
+  if (!result.ok) throw new Error(`${result.problem.code}: ${result.problem.message}`);
+  return result.value;
+}
+
+/** Opens the parts of a reconciler for a repository and a state directory. */
+export async function openPlanner(repository: string, stateDirectory: string): Promise<Planner> {
+  const store = must(await openStore(stateDirectory, { mode: 'write' }));
+  const source = must(
+    await openSource(repository, {
+      clock: systemClock,
+      random: Math.random,
+      mode: 'git',
+      directory: '/',
+      stateDirectory,
+      pollSeconds: 0,
+    }),
+  );
+  const engine = createPolicyEngine();
+  const services: Services = {
+    store,
+    facts: await FactsBook.open(store.facts, true),
+    pool: noLines,
+    engine,
+    clock: systemClock,
+    snapshot: (branch) => source.snapshot(branch),
+  };
+  const runs = new RunFactory({ services, watchers: () => {}, history: () => {}, random: Math.random });
+  const environments = new Environments({
+    source,
+    trustedBranch: undefined,
+    worktree: false,
+    now: () => systemClock.now(),
+  });
+  return {
+    store,
+    plan: async () => {
+      const startedAt = performance.now();
+      const { environments: found, problems } = await environments.discover();
+      const [environment] = found;
+      if (environment === undefined) throw new Error(JSON.stringify(problems));
+      const run = runs.make(
+        {
+          environment,
+          trigger: 'manual',
+          mode: 'check',
+          offline: true,
+          records: false,
+          force: false,
+          limitHosts: [],
+          limitGroups: [],
+          extraVariables: {},
+        },
+        { signal: new AbortController().signal, superseded: new AbortController().signal },
+      );
+      const summary = await reconcile(run);
+      const milliseconds = performance.now() - startedAt;
+      if (summary.problem !== undefined) throw new Error(JSON.stringify(run.problems));
+      return { run, milliseconds };
+    },
+    record: (run) => record(store, run),
+    close: async () => {
+      await Promise.all([engine.close(), source.close()]);
+      await store.close();
+    },
+  };
+}
+
+const noLines: SessionPool = {
+  open: async () => failure(connectionProblem('line.closed', 'this bench has no hosts')),
+  sessions: () => [],
+  onLost: () => {},
+  close: async () => {},
+};
+
+async function record(store: Store, run: Run): Promise<void> {
+  const { affected = [] } = run.decision ?? {};
+  for (let first = 0; first < affected.length; first += 20_000) {
+    const part = affected.slice(first, first + 20_000).map(({ places: _, ...desired }) =>
+      store.ledger.recordApplied(run.request.environment.name, {
+        host: desired.host,
+        role: desired.role,
+        digest: desired.digest,
+        inputs: desired.inputs,
+        plan: desired.plan,
+        revision: run.snapshot?.revision.id ?? '',
+        appliedAt: '2026-01-02T03:04:05.000Z',
+        run: run.id,
+      }),
+    );
+    await Promise.all(part);
+  }
+}
