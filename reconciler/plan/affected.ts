@@ -30,7 +30,7 @@ export interface RoleEvaluations {
 export interface Decision {
   /** Pairs to converge, roles in the order given, hosts in inventory order. */
   readonly affected: readonly Desired[];
-  /** Pairs that are as they should be. */
+  /** Pairs that this run need not touch: as they should be by the ledger, or left to another run. */
   readonly current: number;
   /** Pairs whose plan cannot be made before facts of the host are read. */
   readonly needFacts: readonly { readonly host: string; readonly role: string }[];
@@ -40,15 +40,21 @@ export interface Decision {
   readonly problems: readonly Problem[];
 }
 
+/**
+ * Which pairs a run takes: those that differ from the ledger or failed; all of them (forced); or, to look for drift, those
+ * that are applied: a pair that still waits for its plan is another run's work.
+ */
+export const takes = ['differing', 'all', 'applied'] as const;
+export type Take = (typeof takes)[number];
+
 export interface DecideInput {
   readonly roles: readonly RoleEvaluations[];
   /** `${host}\n${role}` → applied digest. */
   readonly applied: ReadonlyMap<string, string>;
   /** Keys of pairs whose last try did not succeed. */
   readonly failed: ReadonlySet<string>;
-  /** Take every pair, applied or not: drift runs and forced ones. */
-  readonly all: boolean;
-  /** The hosts this run may touch; undefined: every host. Nothing is released under a limit. */
+  readonly take: Take;
+  /** The hosts this run may touch; undefined: every host. Nothing is released under a limit, nor while looking for drift. */
   readonly limit?: ReadonlySet<string> | undefined;
 }
 
@@ -73,11 +79,12 @@ export function decide(input: DecideInput): Decision {
       wanted.add(key);
       if (evaluation.kind === 'failed') problems.push(...evaluation.problems);
       else if (evaluation.kind === 'needs-facts') needFacts.push({ host, role });
-      else if (isCurrent(input, key, evaluation.digest)) current += 1;
+      else if (isLeft(input, key, evaluation.digest)) current += 1;
       else affected.push(desired(host, role, evaluation));
     }
   }
-  const released = input.limit === undefined ? releasedPairs(input, wanted) : [];
+  const mayRelease = input.limit === undefined && input.take !== 'applied';
+  const released = mayRelease ? releasedPairs(input, wanted) : [];
   return { affected, current, needFacts, released, problems: unique(problems) };
 }
 
@@ -96,8 +103,16 @@ function desired(host: string, role: string, evaluation: Extract<Evaluation, { k
   };
 }
 
-function isCurrent({ all, applied, failed }: DecideInput, key: string, digest: string): boolean {
-  return !all && applied.get(key) === digest && !failed.has(key);
+function isLeft({ take, applied, failed }: DecideInput, key: string, digest: string): boolean {
+  const isApplied = applied.get(key) === digest;
+  switch (take) {
+    case 'differing':
+      return isApplied && !failed.has(key);
+    case 'applied':
+      return !isApplied;
+    case 'all':
+      return false;
+  }
 }
 
 function releasedPairs(

@@ -39,7 +39,7 @@ function decideFor(run: Run, applied: ReadonlyMap<string, string>): Decision {
     roles: evaluations,
     applied,
     failed: new Set(run.failed?.keys()),
-    all: force || mode === 'drift-report' || mode === 'drift-correct',
+    take: force ? 'all' : mode.startsWith('drift') ? 'applied' : 'differing',
     limit: isLimited ? new Set(evaluations.flatMap((each) => each.hosts)) : undefined,
   });
 }

@@ -18,8 +18,8 @@ export const takeSnapshot: Step = {
       return goOn;
     }
     const { name, branch } = request.environment;
-    const inForce = isInForce ? (await services.store.environments.get(name))?.lastGood?.id : undefined;
-    const taken = await services.snapshot(branch, request.revision ?? inForce);
+    const record = isInForce ? await services.store.environments.get(name) : undefined;
+    const taken = await services.snapshot(branch, request.revision ?? commitOf(record?.lastGood?.id));
     if (!taken.ok) return end('stalled', [taken.problem]);
     run.snapshot = taken.value;
     const before = memory.lastGood?.snapshot;
@@ -28,3 +28,8 @@ export const takeSnapshot: Step = {
     return goOn;
   },
 };
+
+/** What a working tree held is gone with the process that looked at it; its present state has to serve. */
+function commitOf(revision: string | undefined): string | undefined {
+  return revision?.startsWith('worktree:') === true ? undefined : revision;
+}

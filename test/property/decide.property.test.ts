@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type DecideInput, decide, pairKey } from '../../reconciler/plan/affected.ts';
+import { type DecideInput, decide, pairKey, takes } from '../../reconciler/plan/affected.ts';
 import type { Evaluation } from '../../reconciler/policy/model.ts';
 import { evaluated, frozen, problemOf } from '../reconciler/plan/plans.ts';
 
@@ -25,10 +25,10 @@ const input: fc.Arbitrary<DecideInput> = fc
     ),
     applied: fc.array(fc.tuple(pair, digest)),
     failed: fc.array(pair),
-    all: fc.boolean(),
+    take: fc.constantFrom(...takes),
     limit: fc.option(fc.subarray(hosts), { nil: undefined }),
   })
-  .map(({ fleet, applied, failed, all, limit }) => ({
+  .map(({ fleet, applied, failed, take, limit }) => ({
     roles: fleet.map(({ role, members }) => {
       const chosen = hosts
         .map((host, index) => ({ host, evaluation: members[index] }))
@@ -41,7 +41,7 @@ const input: fc.Arbitrary<DecideInput> = fc
     }),
     applied: new Map(applied.map(([[host, role], value]) => [pairKey(host, role), value])),
     failed: new Set(failed.map(([host, role]) => pairKey(host, role))),
-    all,
+    take,
     limit: limit && new Set(limit),
   }));
 
@@ -79,14 +79,15 @@ describe('every decision', () => {
     );
   });
 
-  it('takes a pair that is in force and did not fail only when everything is asked for', () => {
+  it('takes what differs or failed; everything when forced; only what is applied when it looks for drift', () => {
     fc.assert(
       fc.property(input, (given) => {
         const taken = new Set(keys(decide(given).affected));
         for (const [key, each] of pairsOf(given)) {
           if (each.kind !== 'plan') continue;
-          const isCurrent = given.applied.get(key) === each.digest && !given.failed.has(key);
-          expect(taken.has(key)).toBe(given.all || !isCurrent);
+          const isApplied = given.applied.get(key) === each.digest;
+          const expected = { differing: !isApplied || given.failed.has(key), all: true, applied: isApplied };
+          expect(taken.has(key)).toBe(expected[given.take]);
         }
       }),
     );
@@ -95,7 +96,7 @@ describe('every decision', () => {
   it('has nothing left to do once what it took is applied', () => {
     fc.assert(
       fc.property(input, (given) => {
-        const first = decide({ ...given, all: false });
+        const first = decide({ ...given, take: 'differing' as const });
         const applied = new Map(given.applied);
         const failed = new Set(given.failed);
         for (const { host, role, digest: now } of first.affected) {
@@ -106,7 +107,7 @@ describe('every decision', () => {
           applied.delete(key);
           failed.delete(key);
         }
-        const second = decide({ ...given, applied, failed, all: false });
+        const second = decide({ ...given, applied, failed, take: 'differing' as const });
         expect(second).toMatchObject({ affected: [], released: [] });
       }),
     );

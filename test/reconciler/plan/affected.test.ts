@@ -3,7 +3,7 @@ import { type DecideInput, decide, pairKey } from '../../../reconciler/plan/affe
 import { evaluated, frozen, problemOf } from './plans.ts';
 
 function input(more: Partial<DecideInput>): DecideInput {
-  return { roles: [], applied: new Map(), failed: new Set(), all: false, ...more };
+  return { roles: [], applied: new Map(), failed: new Set(), take: 'differing', ...more };
 }
 
 const web = (...evaluations: DecideInput['roles'][number]['evaluations']): DecideInput['roles'] =>
@@ -30,7 +30,7 @@ describe('decide', () => {
 
   it('takes everything when all is asked for', () => {
     const applied = new Map([[pairKey('h0', 'web'), 'a']]);
-    expect(decide(input({ roles: web(evaluated('a')), applied, all: true })).affected).toHaveLength(1);
+    expect(decide(input({ roles: web(evaluated('a')), applied, take: 'all' })).affected).toHaveLength(1);
   });
 
   it('releases what was applied or tried and is not wanted, but never under a limit', () => {
