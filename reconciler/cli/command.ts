@@ -50,6 +50,7 @@ export interface Options {
   readonly timeout?: string | undefined;
   readonly convergedTimeout?: string | undefined;
   readonly host?: string | undefined;
+  readonly dir?: string | undefined;
 }
 
 export interface Invocation {
@@ -68,6 +69,7 @@ export const optionNames = [
   'timeout',
   'convergedTimeout',
   'host',
+  'dir',
 ] as const;
 /** Options besides the common ones. */
 export type OptionName = (typeof optionNames)[number];

@@ -9,6 +9,7 @@ import type { Command } from './command.ts';
 import { apply } from './commands/apply.ts';
 import { check } from './commands/check.ts';
 import { completion } from './commands/completion.ts';
+import { demo } from './commands/demo.ts';
 import { drift } from './commands/drift.ts';
 import { exec } from './commands/exec.ts';
 import { explain } from './commands/explain.ts';
@@ -28,6 +29,7 @@ import { watch } from './commands/watch.ts';
 /** Every command. */
 export function commands(program: () => Commander): readonly Command[] {
   return [
+    demo,
     init,
     validate,
     plan,

@@ -16,6 +16,8 @@ export interface ReconcilingOptions {
   /** Poll and drift schedules. */
   readonly schedules: boolean;
   readonly watchers: EventSink;
+  /** Where the policy comes from has been told. */
+  readonly unannounced?: boolean | undefined;
   /** Ends it from inside, as an interrupt does from outside. */
   readonly enough?: AbortSignal | undefined;
   readonly onRun?: ((environment: string, summary: RunSummary, controller: Controller) => void) | undefined;
@@ -58,7 +60,7 @@ async function loop(
     onProblem: (problem) => workspace.output.problems([problem]),
     onRun: (environment, summary) => options.onRun?.(environment, summary, controller),
   });
-  workspace.output.remark(workspace.source.describe());
+  if (options.unannounced !== true) workspace.output.remark(workspace.source.describe());
   options.onReady?.(workspace, controller);
   await controller.run(signal);
   return interrupted.aborted ? exitStatus.interrupted : exitStatus.done;

@@ -6,6 +6,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { timingSafeEqual } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import type { AddressInfo, Socket } from 'node:net';
 import { join } from 'node:path';
@@ -34,6 +35,8 @@ export interface SshHost {
   readonly hostKey: string;
   /** Logins so far: who was contacted. */
   readonly logins: number;
+  /** Bytes that programs on the host were sent so far. */
+  readonly received: number;
   /** Ends connections and everything that runs. */
   stop(): Promise<void>;
 }
@@ -62,12 +65,16 @@ export async function startSshHost(options: SshHostOptions): Promise<SshHost> {
     get logins() {
       return host.logins;
     },
+    get received() {
+      return host.received;
+    },
     stop: () => host.stop(),
   };
 }
 
 class EmbeddedHost {
   logins = 0;
+  received = 0;
   readonly #home: string;
   readonly #options: SshHostOptions;
   readonly #allowed: Buffer;
@@ -96,11 +103,13 @@ class EmbeddedHost {
   }
 
   async stop(): Promise<void> {
+    const ended = [...this.#children].map((child) => once(child, 'close'));
     for (const child of this.#children) endGroup(child);
     for (const connection of this.#connections) connection.end();
     const server = this.#server;
     this.#server = undefined;
     if (server !== undefined) await new Promise<void>((resolve) => server.close(() => resolve()));
+    await Promise.all(ended);
   }
 
   #serve(connection: Connection): void {
@@ -146,11 +155,17 @@ class EmbeddedHost {
     this.#children.add(child);
     child.stdin.on('error', () => {});
     channel.on('error', () => {});
+    channel.on('data', (bytes: Buffer) => {
+      this.received += bytes.length;
+    });
     channel.pipe(child.stdin);
     child.stdout.pipe(channel, { end: false });
     child.stderr.pipe(channel.stderr, { end: false });
     channel.once('close', () => endGroup(child));
-    child.once('error', () => channel.end());
+    child.once('error', () => {
+      this.#children.delete(child);
+      channel.end();
+    });
     child.once('close', (status, signal) => {
       this.#children.delete(child);
       if (signal === null) channel.exit(status ?? 1);

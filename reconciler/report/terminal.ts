@@ -27,7 +27,7 @@ export interface TerminalOptions {
   readonly stream: TerminalStream;
   readonly style: Style;
   readonly clock: Clock;
-  /** 0, 1 (-v) or 2 (-vv). */
+  /** -1 (no list of what changed), 0, 1 (-v) or 2 (-vv). */
   readonly verbosity: number;
   /** Redraw in place; see `isLive`. */
   readonly live: boolean;

@@ -12,6 +12,10 @@ export const cliProblems = {
   'cli.unknown-run': { disposition: 'stalled', hint: 'towline history lists the runs that are remembered.' },
   'cli.unknown-role': { disposition: 'stalled', hint: 'Name one of the roles of the environment.' },
   'cli.not-empty': { disposition: 'stalled', hint: 'Name a new or empty directory.' },
+  'cli.demo-failed': {
+    disposition: 'defect',
+    hint: 'Run the demo again with --dir DIR, which keeps what it made, and report what you see.',
+  },
   'cli.choose-environment': { disposition: 'stalled', hint: 'Say which one with --env.' },
   'cli.nothing-known': {
     disposition: 'stalled',

@@ -4,7 +4,6 @@
  * Contacts nobody.
  */
 
-import { existsSync, readdirSync, statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { relative, resolve } from 'node:path';
 import { cliProblem } from '../../base/problem-codes/cli.ts';
@@ -13,6 +12,7 @@ import { copyTemplate } from '../../policy/repo-template.ts';
 import type { Style } from '../../report/style.ts';
 import { beginRepository, type Commit } from '../../source/own-repository.ts';
 import { type Command, exitStatus, type Surroundings } from '../command.ts';
+import { whatIsThere } from '../directory.ts';
 import { createOutput } from '../output.ts';
 import { refuse } from '../refuse.ts';
 
@@ -39,15 +39,6 @@ export const init: Command = {
     return exitStatus.done;
   },
 };
-
-/** Why a directory cannot be taken; undefined when it is new or empty. */
-function whatIsThere(directory: string): string | undefined {
-  if (!existsSync(directory)) return undefined;
-  if (!statSync(directory).isDirectory()) return 'is a file';
-  const [first, ...others] = readdirSync(directory).sort();
-  if (first === undefined) return undefined;
-  return `holds ${first}${others.length === 0 ? '' : ` and ${others.length} more`}`;
-}
 
 /** By whom git would say it is, as far as the environment tells. */
 function firstCommit({ environment, user }: Surroundings): Commit {

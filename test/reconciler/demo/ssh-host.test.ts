@@ -81,10 +81,15 @@ describe('the embedded ssh host', () => {
       started.value.stdout.once('data', (bytes) => resolve(Number(bytes))),
     );
     await host.stop();
-    await started.value.exited;
-    for (let tries = 0; tries < 100 && isAlive(pid); tries += 1) await new Promise((r) => setTimeout(r, 20));
     expect(isAlive(pid)).toBe(false);
     host = await startSshHost({ folder });
+  });
+
+  it('counts what programs on it were sent', async () => {
+    const connection = await connect();
+    expect(host.received).toBe(0);
+    await run(connection, 'cat', 'typed');
+    expect(host.received).toBe(5);
   });
 
   it('forwards only to this machine', async () => {
