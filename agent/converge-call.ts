@@ -12,9 +12,10 @@ import { pause } from './pause.ts';
 import type { Facts } from './protocol/facts.ts';
 import type { AgentEvent, ConvergeMessage, ConvergeResult } from './protocol/message.ts';
 import { countOutcomes } from './protocol/outcome.ts';
-import { applyDelta, type RolePlan } from './protocol/plan.ts';
+import { applyDelta, planResources, type RolePlan } from './protocol/plan.ts';
 import { type Problem, ProblemError } from './protocol/problem.ts';
 import { agentProblem } from './protocol/problem-codes.ts';
+import type { ContentReader } from './system/content-reader.ts';
 import { createReader, createSystem } from './system/posix.ts';
 
 /** A plan the agent keeps, so that the next call can be a few bytes. */
@@ -35,6 +36,10 @@ export interface ConvergeCallOptions {
   readonly date: () => string;
 }
 
+interface WorkOptions extends ConvergeCallOptions {
+  readonly contents: ContentReader;
+}
+
 /** Does what a converge message asks. */
 export async function runConverge(
   message: ConvergeMessage,
@@ -44,10 +49,10 @@ export async function runConverge(
     const plan = assemble(message, options.held);
     options.held.set(message.key, { digest: message.digest, plan });
     await options.blobs.inHand(message.inline ?? []);
-    await prefetchPrograms(plan, options.blobs);
+    const contents = await withPrograms(plan, options.blobs);
     return message.mode === 'check'
-      ? await work(message, plan, options)
-      : await underLock(message, plan, options);
+      ? await work(message, plan, { ...options, contents })
+      : await underLock(message, plan, { ...options, contents });
   } catch (error) {
     const problem =
       error instanceof ProblemError
@@ -72,22 +77,30 @@ function assemble(message: ConvergeMessage, held: ReadonlyMap<string, HeldPlan>)
   return 'delta' in message.plan ? applyDelta(base.plan, message.plan.delta) : base.plan;
 }
 
-/** Templates rendered here need their program before the first look. */
-async function prefetchPrograms(plan: RolePlan, blobs: Blobs): Promise<void> {
-  for (const resource of [...plan.resources, ...plan.handlers.flatMap((handler) => handler.resources)]) {
-    const deferred =
-      resource.kind === 'file' || resource.kind === 'template' ? resource.wanted.deferred : undefined;
-    if (deferred !== undefined) await blobs.open(deferred.program);
+/** Templates rendered here need their program, whatever its size, before the first look and until the end. */
+async function withPrograms(plan: RolePlan, blobs: Blobs): Promise<ContentReader> {
+  const programs = new Map<string, Buffer>();
+  for (const resource of planResources(plan)) {
+    const program =
+      resource.kind === 'file' || resource.kind === 'template'
+        ? resource.wanted.deferred?.program
+        : undefined;
+    if (program !== undefined) programs.set(program.sha256, await blobs.whole(program));
   }
+  return {
+    held: (content) => programs.get(content.sha256) ?? blobs.held(content),
+    open: (content) => blobs.open(content),
+  };
 }
 
 async function underLock(
   message: ConvergeMessage,
   plan: RolePlan,
-  options: ConvergeCallOptions,
+  options: WorkOptions,
 ): Promise<ConvergeResult> {
   const taken = await takeLockWithin(message, options);
   if (!taken.free) {
+    if (options.stop.aborted) return notStarted(message, options.stop.reason as Problem);
     const holder =
       taken.holder === undefined ? 'another run' : `run ${taken.holder.run} (process ${taken.holder.pid})`;
     return notStarted(message, agentProblem('agent.busy', `${holder} is converging this host`));
@@ -109,31 +122,33 @@ async function takeLockWithin(message: ConvergeMessage, options: ConvergeCallOpt
   }
 }
 
-async function work(
-  message: ConvergeMessage,
-  plan: RolePlan,
-  options: ConvergeCallOptions,
-): Promise<ConvergeResult> {
-  const { key, digest, run, mode } = message;
-  const { journal, blobs, emit, facts } = options;
+async function work(message: ConvergeMessage, plan: RolePlan, options: WorkOptions): Promise<ConvergeResult> {
+  const { key, digest, run, mode, tags, skipTags } = message;
+  const { journal, contents, emit, facts } = options;
   const writes = mode === 'apply';
   const record = writes ? journal.record({ run, key, digest, startedAt: options.date() }) : undefined;
   const memory = new Map<string, Promise<unknown>>();
+  const quiet = new Set(
+    planResources(plan)
+      .filter(({ meta }) => meta.sensitive)
+      .map(({ id }) => id as string),
+  );
   const touch = (resource: string, signal: AbortSignal) => ({
     facts,
-    contents: blobs,
+    contents,
     signal,
     memory,
-    onOutput: (stream: 'stdout' | 'stderr', text: string) =>
-      emit({ event: 'output', resource, stream, text }),
+    onOutput: (stream: 'stdout' | 'stderr', text: string) => {
+      if (!quiet.has(resource)) emit({ event: 'output', resource, stream, text });
+    },
   });
   const result = await converge(plan, {
     run,
     key,
     digest,
     mode,
-    tags: message.tags,
-    skipTags: message.skipTags,
+    tags,
+    skipTags,
     drift: message.drift === true,
     journal: record,
     interrupted: writes ? await journal.interrupted(key, digest) : undefined,

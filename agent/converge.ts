@@ -7,17 +7,20 @@
 
 import { Handlers } from './handlers.ts';
 import type { Interrupted, JournalRecord } from './journal.ts';
+import type { Change } from './protocol/change.ts';
 import type { AgentEvent, ConvergeMode, ConvergeResult } from './protocol/message.ts';
 import { countOutcomes, type ResourceReport } from './protocol/outcome.ts';
-import type { PlannedResource, RolePlan } from './protocol/plan.ts';
+import type { PlannedHandler, PlannedResource, RolePlan } from './protocol/plan.ts';
 import type { Problem } from './protocol/problem.ts';
 import { agentProblem } from './protocol/problem-codes.ts';
 import { resources } from './resources/index.ts';
 import { Results } from './results.ts';
 import {
+  type Attempt,
   concludeActed,
   type Finished,
   failed,
+  hasGuard,
   isProbe,
   lookAt,
   problemOf,
@@ -55,6 +58,12 @@ export async function converge(plan: RolePlan, options: ConvergeOptions): Promis
   return work.result(options.now() - startedAt);
 }
 
+/** A resource and the changes its first look announced. */
+interface Due {
+  readonly resource: PlannedResource;
+  readonly changes: readonly Change[];
+}
+
 class Convergence {
   readonly #plan: RolePlan;
   readonly #options: ConvergeOptions;
@@ -83,14 +92,9 @@ class Convergence {
   }
 
   async runHandlers(): Promise<void> {
-    for (const handler of this.#handlers.take()) {
+    for (const { handler, isSure } of this.#handlers.take()) {
       if (this.#stopped()) return;
-      for (const resource of handler.resources) {
-        this.#options.emit({ event: 'started', resource: resource.id, handler: handler.name });
-        const finished = await runResource(resource, this.#workplace());
-        const isFailed = await this.#take(resource, finished, handler.name);
-        if (isFailed) break;
-      }
+      if (await this.#runHandler(handler, isSure)) await this.#options.journal?.settled(handler.name);
     }
   }
 
@@ -121,32 +125,47 @@ class Convergence {
     await this.#take(resource, await runResource(resource, this.#workplace()));
   }
 
+  /** True when every resource of it ended well. */
+  async #runHandler(handler: PlannedHandler, isSure: boolean): Promise<boolean> {
+    for (const resource of handler.resources) {
+      this.#options.emit({ event: 'started', resource: resource.id, handler: handler.name });
+      const finished = isSure
+        ? await runResource(resource, this.#workplace())
+        : unmade(resource, 'unknown', 'whether anything notifies it is not known yet');
+      if (await this.#take(resource, finished, handler.name)) return false;
+    }
+    return true;
+  }
+
   /** Looks at each, then applies all that need it in one transaction, then looks again at each. */
   async #runTogether(group: readonly PlannedResource[]): Promise<void> {
     const place = this.#workplace();
-    const startedAt = place.now();
-    const due: { resource: PlannedResource; changes: Finished['report']['changes'] }[] = [];
+    const attempt = { startedAt: place.now(), signal: new AbortController().signal };
+    const due: Due[] = [];
     for (const resource of group) {
       const skip = this.#skipReason(resource);
-      if (skip !== undefined) await this.#skip(resource, skip);
-      else {
-        const looked = await lookAt(resource, place, startedAt).catch((error: unknown) => ({
-          finished: failed(resource, place, { problem: problemOf(error, resource), startedAt }),
-        }));
-        if ('finished' in looked) await this.#take(resource, looked.finished);
-        else due.push({ resource, changes: [...looked.changes] });
+      if (skip !== undefined) {
+        await this.#skip(resource, skip);
+        continue;
       }
+      const looked = await lookAt(resource, place, attempt).catch((error: unknown) => ({
+        finished: failed(resource, place, { ...attempt, problem: problemOf(error, resource) }),
+      }));
+      if ('changes' in looked) {
+        due.push({ resource, changes: looked.changes });
+        continue;
+      }
+      // What stands before a failure is still applied, as it is one by one.
+      if (looked.finished.report.outcome === 'failed')
+        await this.#applyTogether(due.splice(0), place, attempt);
+      await this.#take(resource, looked.finished);
     }
-    if (due.length > 0 && this.#mayRun()) await this.#applyTogether(due, place, startedAt);
+    await this.#applyTogether(due, place, attempt);
   }
 
-  async #applyTogether(
-    due: readonly { readonly resource: PlannedResource; readonly changes: Finished['report']['changes'] }[],
-    place: Workplace,
-    startedAt: number,
-  ): Promise<void> {
-    const first = (due[0] as (typeof due)[number]).resource;
-    const signal = new AbortController().signal;
+  async #applyTogether(due: readonly Due[], place: Workplace, attempt: Attempt): Promise<void> {
+    const first = due[0]?.resource;
+    if (first === undefined || !this.#mayRun()) return;
     let problem: Problem | undefined;
     for (const { resource } of due) {
       this.#options.emit({ event: 'started', resource: resource.id });
@@ -155,17 +174,18 @@ class Convergence {
     try {
       const kind = resources[first.kind] as Required<Pick<(typeof resources)['package'], 'applyTogether'>>;
       const items = due.map(({ resource, changes }) => ({ wanted: resource.wanted as never, changes }));
-      await kind.applyTogether(place.system(first.id, signal), items);
+      await kind.applyTogether(place.system(first.id, attempt.signal), items);
     } catch (error) {
       problem = problemOf(error, first);
     }
     for (const { resource, changes } of due) {
+      const fail = (why: Problem) => failed(resource, place, { ...attempt, problem: why, changes });
       const finished =
         problem === undefined
-          ? await concludeActed(resource, place, { changes, startedAt }).catch((error: unknown) =>
-              failed(resource, place, { problem: problemOf(error, resource), startedAt, changes }),
+          ? await concludeActed(resource, place, { ...attempt, changes }).catch((error: unknown) =>
+              fail(problemOf(error, resource)),
             )
-          : failed(resource, place, { problem, startedAt, changes });
+          : fail(problem);
       await this.#take(resource, finished);
     }
   }
@@ -178,9 +198,10 @@ class Convergence {
     this.#options.emit({ event: 'finished', report });
     if (resource.meta.register !== undefined)
       this.#results.register(resource.meta.register, finished.registered);
-    if (outcome === 'changed' || outcome === 'unknown') this.#handlers.notify(resource.meta.notify ?? []);
-    if (this.#options.mode === 'check' && (outcome === 'changed' || outcome === 'unknown'))
-      this.#pending.push(resource);
+    if (outcome === 'changed' || outcome === 'unknown') {
+      this.#handlers.notify(resource.meta.notify ?? [], outcome === 'changed');
+      if (this.#options.mode === 'check') this.#pending.push(resource);
+    }
     if (outcome === 'failed') this.#unsettled.add(resource.id);
     if (outcome === 'changed') await this.#journal(resource, report, finished);
     const breaks = outcome === 'failed' && report.ignored !== true;
@@ -189,36 +210,42 @@ class Convergence {
   }
 
   async #journal(resource: PlannedResource, report: ResourceReport, finished: Finished): Promise<void> {
-    const registered = resource.meta.sensitive === true ? undefined : finished.registered;
-    await this.#options.journal?.done(report, registered);
+    const { register, sensitive } = resource.meta;
+    const isKept = register !== undefined && sensitive !== true;
+    await this.#options.journal?.done(report, isKept ? finished.registered : undefined);
   }
 
   async #skip(resource: PlannedResource, reason: string): Promise<void> {
-    const report: ResourceReport = {
-      resource: resource.id,
-      outcome: 'skipped',
-      changes: [],
-      milliseconds: 0,
-      reason,
-    };
+    if (this.#lacks(resource) !== undefined) this.#unsettled.add(resource.id);
     const earlier = this.#options.interrupted?.done.get(resource.id);
     const registered = earlier?.registered ?? { changed: false, failed: false, skipped: true };
-    await this.#take(resource, { report, registered });
+    await this.#take(resource, { ...unmade(resource, 'skipped', reason), registered });
+  }
+
+  /** What a resource requires that failed, or was itself skipped for such a lack. */
+  #lacks({ meta }: PlannedResource): string | undefined {
+    return meta.requires?.find((id) => this.#unsettled.has(id));
   }
 
   #skipReason(resource: PlannedResource): string | undefined {
-    const { tags = [], requires = [] } = resource.meta;
+    const { tags = [] } = resource.meta;
     const { tags: wanted, skipTags = [], interrupted, drift } = this.#options;
     if (wanted !== undefined && !tags.some((tag) => wanted.includes(tag)))
       return 'its tags are not asked for';
     if (tags.some((tag) => skipTags.includes(tag))) return 'its tags are to be skipped';
     if (this.#broken) return 'an earlier resource failed';
-    const missing = requires.find((id) => this.#unsettled.has(id));
+    const missing = this.#lacks(resource);
     if (missing !== undefined) return `${missing}, which it requires, failed`;
-    if (drift && isOneShot(resource) && !isProbe(resource)) return 'it was run when this plan was applied';
+    if (drift && isOneShot(resource) && !this.#mayAsk(resource))
+      return 'it was run when this plan was applied';
     if (isOneShot(resource) && interrupted?.done.has(resource.id) === true)
       return `done already by the interrupted run ${interrupted.run}`;
     return undefined;
+  }
+
+  /** A command that changes nothing, or whose guards tell whether it is due; a dry run asks no guards. */
+  #mayAsk(resource: PlannedResource): boolean {
+    return isProbe(resource) || (this.#options.mode === 'apply' && hasGuard(resource));
   }
 
   #mayRun(): boolean {
@@ -250,6 +277,14 @@ class Convergence {
       retrying: (resource, attempt, problem) => emit({ event: 'retrying', resource, attempt, problem }),
     };
   }
+}
+
+/** The end of a resource that was not looked at; `registered` is not known. */
+function unmade({ id }: PlannedResource, outcome: 'skipped' | 'unknown', reason: string): Finished {
+  return {
+    report: { resource: id, outcome, changes: [], milliseconds: 0, reason },
+    registered: undefined,
+  };
 }
 
 /** The resource at `index` with the following ones that can be applied in one transaction with it. */

@@ -2,7 +2,7 @@
  * What runs on this host have done that no session has recorded yet, and which handlers they still owe.
  * Invariant: a line is appended before the act it announces and after the act it reports, so a killed run is known on return;
  * a run that changed nothing leaves no file.
- * Never written in a dry run; holds no output and nothing of sensitive resources but their outcome.
+ * Never written in a dry run; holds results only where they are registered, and of sensitive resources their outcome only.
  */
 
 import { appendFile, mkdir, readdir, readFile, rmdir, unlink } from 'node:fs/promises';
@@ -20,6 +20,7 @@ type Line =
       };
     }
   | { readonly owes: readonly string[] }
+  | { readonly settled: string }
   | { readonly done: ResourceReport; readonly registered?: Registered | undefined }
   | { readonly end: ConvergeResult }
   | { readonly recorded: true };
@@ -38,11 +39,16 @@ interface Remembered {
   readonly file: string;
   readonly entry: JournalEntry;
   readonly registered: ReadonlyMap<string, Registered>;
-  readonly owes: readonly string[];
+  /** Handlers still due when it ended. */
+  readonly owes: ReadonlySet<string>;
+  /** Handlers that ran well, whichever run owed them. */
+  readonly settled: readonly string[];
   readonly recorded: boolean;
 }
 
 const suffix = '.journal';
+/** Most runs a hello tells of. */
+const entriesLimit = 100;
 /** Stands for a file whose first line was cut off by a crash: nothing was done under it. */
 const torn = { run: '', key: '', digest: '', startedAt: '' };
 
@@ -53,9 +59,10 @@ export class Journal {
     this.#directory = directory;
   }
 
-  /** Every run whose end no session has recorded, oldest first. */
+  /** The last runs whose end no session has recorded, oldest first. */
   async entries(): Promise<readonly JournalEntry[]> {
-    return (await this.#remembered()).filter(({ recorded }) => !recorded).map(({ entry }) => entry);
+    const all = (await this.#remembered()).filter(({ recorded }) => !recorded);
+    return all.slice(-entriesLimit).map(({ entry }) => entry);
   }
 
   /** What earlier runs of this key left. Acts count only for the same digest and an interrupted run; owed handlers always. */
@@ -66,11 +73,12 @@ export class Journal {
     if (mine.length === 0) return undefined;
     const done = new Map<string, { report: ResourceReport; registered?: Registered | undefined }>();
     const owes = new Set<string>();
-    for (const { entry, registered, owes: owed } of mine) {
+    for (const { entry, registered, owes: owed, settled } of mine) {
+      for (const handler of settled) owes.delete(handler);
       for (const handler of owed) owes.add(handler);
+      if (entry.digest !== digest || entry.result?.complete === true) continue;
       for (const report of entry.reports) {
-        if (report.handler !== undefined) owes.delete(report.handler);
-        else if (entry.digest === digest && entry.result?.complete !== true)
+        if (report.handler === undefined)
           done.set(report.resource, { report, registered: registered.get(report.resource) });
       }
     }
@@ -79,23 +87,20 @@ export class Journal {
 
   /** Opens the record of one converge; its file appears with the first line that matters. */
   record(begin: { run: string; key: string; digest: string; startedAt: string }): JournalRecord {
-    const file = join(
-      this.#directory,
-      `${begin.run}.${begin.key.replaceAll(/[^A-Za-z0-9._-]/g, '_')}${suffix}`,
-    );
-    return new JournalRecord(this.#directory, file, begin);
+    const name = `${begin.run}.${begin.key}`.replaceAll(/[^A-Za-z0-9._-]/g, '_');
+    return new JournalRecord(this.#directory, join(this.#directory, name + suffix), begin);
   }
 
-  /** These runs are recorded elsewhere: forgets them, but keeps what they still owe. */
+  /** These runs are recorded elsewhere: tells nobody of them again, and forgets those that the next converge can do without. */
   async recorded(runs: readonly string[]): Promise<void> {
     const known = (await this.#remembered()).filter(({ entry }) => runs.includes(entry.run));
-    const owing = known.filter(
-      ({ entry, owes, recorded }) => entry.result?.ok !== true && owes.length > 0 && !recorded,
-    );
+    const kept = known.filter(isNeeded);
     await Promise.all(
-      owing.map(({ file }) => appendFile(file, `\n${JSON.stringify({ recorded: true })}\n`).catch(() => {})),
+      kept
+        .filter(({ recorded }) => !recorded)
+        .map(({ file }) => appendFile(file, `\n${JSON.stringify({ recorded: true })}\n`).catch(() => {})),
     );
-    await this.#remove(known.filter(({ entry, owes }) => entry.result?.ok === true || owes.length === 0));
+    await this.#remove(known.filter((each) => !isNeeded(each)));
   }
 
   /** A later converge of this key has ended well: nothing is owed any more. Needs the host lock: nobody else is beginning a file. */
@@ -125,6 +130,12 @@ export class Journal {
   }
 }
 
+/** Whether it owes handlers, or was interrupted after acts that must not be done twice. */
+function isNeeded({ entry, owes }: Remembered): boolean {
+  if (entry.result?.ok === true) return false;
+  return owes.size > 0 || (entry.result?.complete !== true && entry.reports.length > 0);
+}
+
 /** The record of one converge, written as it goes. */
 export class JournalRecord {
   readonly #directory: string;
@@ -132,6 +143,7 @@ export class JournalRecord {
   #pending: Line[];
   #writing: Promise<void> = Promise.resolve();
   #started = false;
+  #failed = false;
 
   constructor(directory: string, file: string, begin: Extract<Line, { begin: unknown }>['begin']) {
     this.#directory = directory;
@@ -142,6 +154,11 @@ export class JournalRecord {
   /** Before a resource acts: these handlers will be due. */
   owes(handlers: readonly string[]): Promise<void> {
     return this.#append({ owes: handlers });
+  }
+
+  /** After a handler ran well. */
+  settled(handler: string): Promise<void> {
+    return this.#append({ settled: handler });
   }
 
   /** After a resource acted. */
@@ -165,11 +182,12 @@ export class JournalRecord {
   async #write(): Promise<void> {
     const text = this.#pending.map((line) => `${JSON.stringify(line)}\n`).join('');
     this.#pending = [];
+    if (this.#failed) return;
     try {
       await mkdir(this.#directory, { recursive: true, mode: 0o700 });
       await appendFile(this.#file, text, { mode: 0o600 });
     } catch {
-      this.#pending = [];
+      this.#failed = true;
     }
   }
 }
@@ -181,10 +199,15 @@ function remember(file: string, text: string): Remembered | undefined {
   const reports: ResourceReport[] = [];
   const registered = new Map<string, Registered>();
   const owes = new Set<string>();
+  const settled: string[] = [];
   let result: ConvergeResult | undefined;
   let recorded = begin === torn;
   for (const line of lines) {
     if ('owes' in line) for (const handler of line.owes) owes.add(handler);
+    if ('settled' in line) {
+      settled.push(line.settled);
+      owes.delete(line.settled);
+    }
     if ('end' in line) result = line.end;
     if ('recorded' in line) recorded = true;
     if ('done' in line) {
@@ -197,13 +220,13 @@ function remember(file: string, text: string): Remembered | undefined {
     reports,
     ...(result && { result: { ...result, reports } }),
   });
-  return entry.success ? { file, entry: entry.data, registered, owes: [...owes], recorded } : undefined;
+  return entry.success ? { file, entry: entry.data, registered, owes, settled, recorded } : undefined;
 }
 
 /** A line cut off by a crash is no line. */
 function parseLine(line: string): Line[] {
   try {
-    return [JSON.parse(line) as Line];
+    return [Object(JSON.parse(line)) as Line];
   } catch {
     return [];
   }

@@ -5,12 +5,12 @@
  */
 
 import { pause } from './pause.ts';
-import type { Change } from './protocol/change.ts';
+import { type Change, changeKey } from './protocol/change.ts';
 import type { ConvergeMode } from './protocol/message.ts';
 import type { Registered, ResourceReport } from './protocol/outcome.ts';
 import type { Meta, PlannedResource } from './protocol/plan.ts';
 import { type Problem, ProblemError } from './protocol/problem.ts';
-import { agentProblem } from './protocol/problem-codes.ts';
+import { type AgentProblemCode, agentProblem } from './protocol/problem-codes.ts';
 import { resources } from './resources/index.ts';
 import type { Applied, CheckContext, Resource } from './resources/resource.ts';
 import type { Results } from './results.ts';
@@ -40,9 +40,7 @@ export interface Finished {
 }
 
 /** The first look: finished already, or these changes are to be made. */
-export type Looked =
-  | { readonly finished: Finished }
-  | { readonly changes: readonly Change[]; readonly startedAt: number };
+export type Looked = { readonly finished: Finished } | { readonly changes: readonly Change[] };
 
 type AnyResource = Resource<PlannedResource['kind']>;
 
@@ -59,11 +57,17 @@ export async function runResource(resource: PlannedResource, place: Workplace): 
   }
 }
 
+/** One attempt: when it began, and what ends it early. */
+export interface Attempt {
+  readonly startedAt: number;
+  readonly signal: AbortSignal;
+}
+
 /** Condition, guard and first check. */
 export async function lookAt(
   resource: PlannedResource,
   place: Workplace,
-  startedAt: number,
+  { startedAt, signal }: Attempt,
 ): Promise<Looked> {
   const end = (outcome: ResourceReport['outcome'], reason: string): Looked => ({
     finished: finish(resource, place, { outcome, reason, startedAt }),
@@ -73,21 +77,21 @@ export async function lookAt(
   if (wanted === false) return end('skipped', 'its condition does not hold');
   if (wanted === 'unknown') return end('unknown', 'its condition depends on something not yet done');
   const kind = kindOf(resource);
-  if (!(await passesGuard(resource, kind, place))) return end('skipped', 'its guard says no');
-  return withTimeout(resource.meta, async (signal) => {
-    const reader = place.reader(resource.id, signal);
-    const looked = await kind.check(reader, resource.wanted, contextOf(place));
-    if ('unknown' in looked) {
-      if (place.mode === 'check') return end('unknown', looked.unknown);
-      throw new ProblemError(agentProblem('resource.failed', looked.unknown));
-    }
-    if (place.mode === 'check' && isProbe(resource)) return end('skipped', 'a dry run starts no programs');
-    const unsure = place.mode === 'check' && looked.length > 0 && hasGuard(resource);
-    if (unsure) return end('unknown', 'its guards are programs, which a dry run does not start');
-    if (looked.length > 0) return { changes: looked, startedAt };
-    const observed = await kind.observe?.(reader, resource.wanted);
-    return { finished: settle(resource, place, { changes: [], startedAt, registered: observed }) };
-  });
+  const isDry = place.mode === 'check';
+  const passes = isDry || (await kind.guard?.(place.system(resource.id, signal), resource.wanted)) !== false;
+  if (!passes) return end('skipped', 'its guard says no');
+  const reader = place.reader(resource.id, signal);
+  const looked = await kind.check(reader, resource.wanted, contextOf(place));
+  if ('unknown' in looked) {
+    if (isDry) return end('unknown', looked.unknown);
+    throw new ProblemError(agentProblem('resource.failed', looked.unknown));
+  }
+  if (isDry && isProbe(resource)) return end('skipped', 'a dry run starts no programs');
+  const unsure = isDry && looked.length > 0 && hasGuard(resource);
+  if (unsure) return end('unknown', 'its guards are programs, which a dry run does not start');
+  if (looked.length > 0) return { changes: looked };
+  const observed = await kind.observe?.(reader, resource.wanted);
+  return { finished: settle(resource, place, { changes: [], startedAt, registered: observed }) };
 }
 
 /** A command that only asks: it says of itself that it never changes anything. */
@@ -96,19 +100,16 @@ export function isProbe(resource: PlannedResource): boolean {
   return resource.kind === 'command' && changedWhen?.op === 'value' && changedWhen.value === false;
 }
 
-/** The report of a resource whose changes are announced but not made, or made by others in one transaction. */
+/** The second look at a resource that was acted on, and its report. */
 export async function concludeActed(
   resource: PlannedResource,
   place: Workplace,
-  acted: { readonly changes: readonly Change[]; readonly startedAt: number; readonly applied?: Applied },
+  acted: Attempt & { readonly changes: readonly Change[]; readonly applied?: Applied },
 ): Promise<Finished> {
   const kind = kindOf(resource);
-  const reader = place.reader(resource.id, new AbortController().signal);
+  const reader = place.reader(resource.id, acted.signal);
   const again = await (kind.verify ?? kind.check)(reader, resource.wanted, contextOf(place));
-  const left =
-    'unknown' in again
-      ? again.unknown
-      : again.map((change) => `${change.action} ${change.property}`).join(', ');
+  const left = 'unknown' in again ? again.unknown : listed(again);
   if (left !== '' && acted.applied?.failure === undefined) {
     throw new ProblemError(
       agentProblem('resource.not-converged', `after the change it still needs: ${left}`),
@@ -147,16 +148,19 @@ async function attemptOnce(
 ): Promise<Finished> {
   let changes: readonly Change[] = [];
   try {
-    const looked = await lookAt(resource, place, startedAt);
-    if ('finished' in looked) return looked.finished;
-    changes = looked.changes;
-    if (place.mode === 'check') return finish(resource, place, { outcome: 'changed', changes, startedAt });
-    await place.acting(resource);
     return await withTimeout(resource.meta, async (signal) => {
+      const looked = await lookAt(resource, place, { startedAt, signal });
+      if ('finished' in looked) return looked.finished;
+      changes = looked.changes;
+      if (place.mode === 'check') return finish(resource, place, { outcome: 'changed', changes, startedAt });
+      await place.acting(resource);
       const { system, acts } = witnessed(place.system(resource.id, signal));
       const applied = await kindOf(resource).apply(system, resource.wanted, changes, contextOf(place));
-      if (acts() === 0) throw new ProblemError(agentProblem('resource.surprise', surpriseText(changes)));
-      return concludeActed(resource, place, { changes, startedAt, applied });
+      if (acts() === 0)
+        throw new ProblemError(
+          agentProblem('resource.surprise', `it announced ${listed(changes)} and did nothing`),
+        );
+      return concludeActed(resource, place, { changes, startedAt, signal, applied });
     });
   } catch (error) {
     return failed(resource, place, { problem: problemOf(error, resource), startedAt, changes });
@@ -178,24 +182,22 @@ function contextOf(place: Workplace): CheckContext {
   };
 }
 
-/** Guards are programs, so a dry run does not start them. */
-async function passesGuard(resource: PlannedResource, kind: AnyResource, place: Workplace): Promise<boolean> {
-  const { guard } = kind;
-  if (guard === undefined || place.mode === 'check') return true;
-  return withTimeout(resource.meta, (signal) => guard(place.system(resource.id, signal), resource.wanted));
+function listed(changes: readonly Change[]): string {
+  return changes.map(changeKey).join(', ');
 }
 
-function surpriseText(changes: readonly Change[]): string {
-  return `it announced ${changes.map((change) => `${change.action} ${change.property}`).join(', ')} and did nothing`;
-}
-
-function hasGuard(resource: PlannedResource): boolean {
+/** Whether programs decide if a command is due; a dry run does not start them. */
+export function hasGuard(resource: PlannedResource): boolean {
   return resource.kind === 'command' && (resource.wanted.onlyIf ?? resource.wanted.unless) !== undefined;
 }
 
-async function withTimeout<T>(meta: Meta, act: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/** What is late is ended, and has this long to come to its end before the next resource begins. */
+const endingMs = 5000;
+
+async function withTimeout<T>(meta: Meta, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
-  if (meta.timeout === undefined) return act(controller.signal);
+  const act = run(controller.signal);
+  if (meta.timeout === undefined) return act;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(
@@ -207,9 +209,10 @@ async function withTimeout<T>(meta: Meta, act: (signal: AbortSignal) => Promise<
     );
   });
   try {
-    return await Promise.race([act(controller.signal), late]);
+    return await Promise.race([act, late]);
   } finally {
     clearTimeout(timer);
+    if (controller.signal.aborted) await Promise.race([act.catch(() => {}), pause(endingMs)]);
   }
 }
 
@@ -260,13 +263,14 @@ interface Ending {
 function finish(resource: PlannedResource, place: Workplace, ending: Ending): Finished {
   const { outcome, problem, reason, startedAt } = ending;
   const changes = ending.changes ?? [];
+  const isSensitive = resource.meta.sensitive === true;
   const report: ResourceReport = {
     resource: resource.id,
     outcome,
-    changes: resource.meta.sensitive === true ? changes.map(veiled) : [...changes],
+    changes: isSensitive ? changes.map(veiled) : [...changes],
     milliseconds: Math.round(place.now() - startedAt),
     ...(reason !== undefined && { reason }),
-    ...(problem !== undefined && { problem }),
+    ...(problem !== undefined && { problem: isSensitive ? muted(problem) : problem }),
     ...(outcome === 'failed' && resource.meta.ignoreErrors === true && { ignored: true }),
   };
   const cannotKnow = place.mode === 'check' && (outcome === 'changed' || isProbe(resource));
@@ -285,6 +289,12 @@ function registeredOf({ outcome, registered }: Ending): Registered {
 /** A sensitive change tells that it is one, not what. */
 function veiled(change: Change): Change {
   return { action: change.action, property: change.property };
+}
+
+/** The failure of something sensitive tells its kind and place; words and output may hold what must not leave. */
+function muted({ code, where }: Problem): Problem {
+  const message = 'it failed, and being sensitive it does not say how';
+  return agentProblem(code as AgentProblemCode, message, where && { where });
 }
 
 function withAttempts(finished: Finished, attempts: number): Finished {

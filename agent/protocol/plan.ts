@@ -112,13 +112,18 @@ function isRun(item: object): item is [number, number] {
   return Array.isArray(item);
 }
 
+/** Every resource of a plan, those of its handlers too. */
+export function planResources(plan: RolePlan): readonly PlannedResource[] {
+  return [...plan.resources, ...plan.handlers.flatMap((handler) => handler.resources)];
+}
+
 /** Every piece of content a plan names, each once: all that its agent may ask for. */
 export function planContents(plan: RolePlan): Map<string, number> {
   const contents = new Map<string, number>();
   const add = (content: { sha256: string; size: number } | undefined): void => {
     if (content !== undefined) contents.set(content.sha256, content.size);
   };
-  for (const resource of [...plan.resources, ...plan.handlers.flatMap((handler) => handler.resources)]) {
+  for (const resource of planResources(plan)) {
     if (resource.kind === 'file' || resource.kind === 'template') {
       add(resource.wanted.content);
       add(resource.wanted.deferred?.program);
