@@ -11,6 +11,7 @@ import type { MetaParameters, Presence, Resource } from './resource.ts';
 export interface UserParameters extends MetaParameters {
   /** Default `'present'`. */
   state?: Presence | undefined;
+  /** Numeric id. */
   uid?: number | undefined;
   /** Primary group, by name. */
   group?: string | undefined;
@@ -40,6 +41,7 @@ export interface UserParameters extends MetaParameters {
 export interface GroupParameters extends MetaParameters {
   /** Default `'present'`. */
   state?: Presence | undefined;
+  /** Numeric id. */
   gid?: number | undefined;
   /** A system group, with an id from the system's range. */
   system?: boolean | undefined;
