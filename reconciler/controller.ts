@@ -147,7 +147,11 @@ export class Controller {
       for (const name of this.#bound.keys()) if (!names.has(name)) this.#end(name);
     }
     for (const environment of wanted) this.#bound.set(environment.name, environment);
-    if (found.fresh) await this.#recordEnds();
+    if (found.fresh) {
+      this.#options.services.claims.retain(new Set(found.environments.map(({ name }) => name)));
+      await this.#recordEnds();
+    }
+    this.#runFreed();
     if (schedules) this.#drift.set([...this.#bound.values()]);
   }
 
@@ -202,6 +206,7 @@ export class Controller {
       return this.#recordEnds();
     }
     this.#goOnAfterBudget(job, summary);
+    this.#runFreed();
     const failed = await services.store.ledger.failed(name);
     this.#retries.plan(name, failed, { now: services.clock.now(), random });
   }
@@ -213,6 +218,14 @@ export class Controller {
     if (sort === 'full' && problem?.code === 'rollout.budget-spent') this.#held.add(environment);
     if (sort !== 'retry' || !wasHeld || outcome !== 'done') return;
     this.#enqueue({ environment, sort: 'full', trigger: 'retry', mode: 'apply' });
+  }
+
+  /** Environments that were refused a host which somebody has let go of. */
+  #runFreed(): void {
+    for (const environment of this.#options.services.claims.freed()) {
+      if (this.#bound.has(environment))
+        this.#enqueue({ environment, sort: 'full', trigger: 'retry', mode: 'apply' });
+    }
   }
 
   #requestFor(job: Job, environment: Environment): RunRequest {

@@ -7,6 +7,7 @@
 import type { RunSummary } from './base/event.ts';
 import { planProblem } from './base/problem-codes/plan.ts';
 import { thrownProblem } from './base/thrown.ts';
+import { checkClaims } from './steps/check-claims.ts';
 import { decideWork } from './steps/decide-work.ts';
 import { evaluateRoles } from './steps/evaluate-roles.ts';
 import { explainWork } from './steps/explain-work.ts';
@@ -19,6 +20,7 @@ import { takeSnapshot } from './steps/take-snapshot.ts';
 export const steps = [
   takeSnapshot,
   loadPolicy,
+  checkClaims,
   evaluateRoles,
   decideWork,
   explainWork,

@@ -7,9 +7,11 @@
 import { type Problem, type Result, success } from '../../agent/protocol/problem.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 import type { EventSink } from '../base/event.ts';
+import { Claims } from '../claims.ts';
 import { ConnectionPool, poolOptions } from '../connection/pool.ts';
 import type { SessionPool } from '../connection/session.ts';
 import { Environments } from '../environments.ts';
+import { readHoldings } from '../holdings.ts';
 import { createPolicyEngine } from '../policy/engine.ts';
 import type { PolicyEngine } from '../policy/model.ts';
 import { createHistorySink } from '../report/history.ts';
@@ -94,26 +96,28 @@ async function assemble(invocation: Invocation, { store, source, options }: Part
   const engine: PolicyEngine = createPolicyEngine();
   const lines = new ConnectionPool(poolOptions((host, warning) => output.remark(`${host}: ${warning}`)));
   const pool = registering(options.local?.through(lines) ?? lines, secrets);
+  const environments = new Environments({
+    source,
+    trustedBranch: invocation.options.trustedBranch,
+    worktree: options.worktree,
+    now: () => clock.now(),
+  });
+  const snapshot: Services['snapshot'] = (branch, revision) =>
+    revision === undefined ? source.snapshot(branch) : source.snapshotAt(revision, branch);
   const services: Services = {
     store,
     facts: await FactsBook.open(store.facts, options.state === 'write'),
     pool,
     engine,
     clock,
-    snapshot: (branch, revision) =>
-      revision === undefined ? source.snapshot(branch) : source.snapshotAt(revision, branch),
+    snapshot,
+    claims: new Claims(() => readHoldings({ environments, store, snapshot })),
   };
   const runs = new RunFactory({
     services,
     watchers: redactEvents(secrets, options.watchers ?? (() => {})),
     history: redactEvents(secrets, history.sink),
     random,
-  });
-  const environments = new Environments({
-    source,
-    trustedBranch: invocation.options.trustedBranch,
-    worktree: options.worktree,
-    now: () => clock.now(),
   });
   const close = async (): Promise<void> => {
     await pool.close('towline is ending');

@@ -11,14 +11,14 @@ import type { RunOutcome, RunSummary } from '../base/event.ts';
 import { thrownProblem } from '../base/thrown.ts';
 import type { PairEnd } from '../rollout/roll-out.ts';
 import type { EnvironmentRecord } from '../state/store.ts';
-import { isAboutRevisionInForce, type Run, revisionOf, type StepResult } from './run.ts';
+import { isAboutRevisionInForce, type Loaded, type Run, revisionOf, type StepResult } from './run.ts';
 
 /** Records a run and gives its summary. A state that cannot be written is the run's failure, not the reconciler's. */
 export async function recordRun(run: Run, last: StepResult): Promise<RunSummary> {
   const problems = last.goOn ? [] : last.problems;
   run.problems = problems;
   for (const problem of problems) run.emit({ type: 'problem', problem });
-  if (run.decision !== undefined) run.memory.lastGood = run.loaded;
+  if (run.decision !== undefined) putInForce(run, run.loaded as Loaded);
   const unwritten = await attempt(async () => {
     if (problems.length > 0) await run.remember();
     if (run.request.records) await recordEnvironment(run, problems);
@@ -44,6 +44,11 @@ async function attempt(write: () => Promise<void>): Promise<Problem | undefined>
   } catch (error) {
     return thrownProblem(error, 'recording the run');
   }
+}
+
+function putInForce(run: Run, loaded: Loaded): void {
+  run.memory.lastGood = loaded;
+  run.services.claims.keep(run.request.environment.name, loaded.inventory.hosts.keys());
 }
 
 async function recordEnvironment(run: Run, problems: readonly Problem[]): Promise<void> {

@@ -9,6 +9,7 @@ import type { Problem, Result } from '../../agent/protocol/problem.ts';
 import type { Inventory } from '../../inventory/model.ts';
 import type { Clock } from '../base/clock.ts';
 import type { RevisionInfo, RunMode, RunOutcome, Trigger } from '../base/event.ts';
+import type { Claims } from '../claims.ts';
 import type { SessionPool } from '../connection/session.ts';
 import type { Decision, RoleEvaluations } from '../plan/affected.ts';
 import type { Environment } from '../policy/environment.ts';
@@ -67,6 +68,8 @@ export interface Services {
   readonly pool: SessionPool;
   readonly engine: PolicyEngine;
   readonly clock: Clock;
+  /** Who has which host, over all environments. */
+  readonly claims: Claims;
   /** The tree to reconcile: of the branch's head, or of one revision. */
   readonly snapshot: (branch: string, revision?: string) => Promise<Result<Snapshot>>;
 }

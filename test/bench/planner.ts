@@ -7,6 +7,7 @@
 import { failure, type Result } from '../../agent/protocol/problem.ts';
 import { systemClock } from '../../reconciler/base/clock.ts';
 import { connectionProblem } from '../../reconciler/base/problem-codes/connection.ts';
+import { Claims } from '../../reconciler/claims.ts';
 import type { SessionPool } from '../../reconciler/connection/session.ts';
 import { Environments } from '../../reconciler/environments.ts';
 import { createPolicyEngine } from '../../reconciler/policy/engine.ts';
@@ -53,6 +54,7 @@ export async function openPlanner(repository: string, stateDirectory: string): P
     pool: noLines,
     engine,
     clock: systemClock,
+    claims: new Claims(async () => []),
     snapshot: (branch) => source.snapshot(branch),
   };
   const runs = new RunFactory({ services, watchers: () => {}, history: () => {}, random: Math.random });
