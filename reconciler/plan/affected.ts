@@ -68,23 +68,24 @@ export function decide(input: DecideInput): Decision {
   const affected: Desired[] = [];
   const needFacts: { host: string; role: string }[] = [];
   const problems: Problem[] = [];
-  const wanted = new Set<string>();
   let current = 0;
+  let known = 0;
   for (const { role, hosts, evaluations } of input.roles) {
     for (let index = 0; index < hosts.length; index += 1) {
       const host = hosts[index] as string;
       const evaluation = evaluations[index] as Evaluation;
       const key = pairKey(host, role);
       if (evaluation.kind === 'not-wanted') continue;
-      wanted.add(key);
+      const applied = input.applied.get(key);
+      if (applied !== undefined || input.failed.has(key)) known += 1;
       if (evaluation.kind === 'failed') problems.push(...evaluation.problems);
       else if (evaluation.kind === 'needs-facts') needFacts.push({ host, role });
-      else if (isLeft(input, key, evaluation.digest)) current += 1;
+      else if (isLeft(input, key, applied === evaluation.digest)) current += 1;
       else affected.push(desired(host, role, evaluation));
     }
   }
   const mayRelease = input.limit === undefined && input.take !== 'applied';
-  const released = mayRelease ? releasedPairs(input, wanted) : [];
+  const released = mayRelease && known < knownPairs(input) ? releasedPairs(input) : [];
   return { affected, current, needFacts, released, problems: unique(problems) };
 }
 
@@ -103,8 +104,7 @@ function desired(host: string, role: string, evaluation: Extract<Evaluation, { k
   };
 }
 
-function isLeft({ take, applied, failed }: DecideInput, key: string, digest: string): boolean {
-  const isApplied = applied.get(key) === digest;
+function isLeft({ take, failed }: DecideInput, key: string, isApplied: boolean): boolean {
   switch (take) {
     case 'differing':
       return isApplied && !failed.has(key);
@@ -115,10 +115,20 @@ function isLeft({ take, applied, failed }: DecideInput, key: string, digest: str
   }
 }
 
-function releasedPairs(
-  { applied, failed }: DecideInput,
-  wanted: ReadonlySet<string>,
-): { host: string; role: string }[] {
+/** Pairs of which the ledger knows something. */
+function knownPairs({ applied, failed }: DecideInput): number {
+  let count = applied.size;
+  for (const key of failed) if (!applied.has(key)) count += 1;
+  return count;
+}
+
+function releasedPairs({ roles, applied, failed }: DecideInput): { host: string; role: string }[] {
+  const wanted = new Set<string>();
+  for (const { role, hosts, evaluations } of roles) {
+    for (const [index, host] of hosts.entries()) {
+      if (evaluations[index]?.kind !== 'not-wanted') wanted.add(pairKey(host, role));
+    }
+  }
   const released: { host: string; role: string }[] = [];
   for (const key of new Set([...applied.keys(), ...failed])) {
     if (wanted.has(key)) continue;

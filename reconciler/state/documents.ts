@@ -1,5 +1,5 @@
 /**
- * JSON that many rows share, held once by the SHA-256 of its text, compressed.
+ * JSON that many rows share, held once by the SHA-256 of its text, compressed where that is worth it.
  * Invariant: what is read equals what was put; a document without a reader is removed with the row that was its last.
  * Never reorders keys: a delta compares the texts of resources.
  */
@@ -19,6 +19,19 @@ export function putDocument(database: Database, value: unknown): number {
   return (database.get<{ id: number }>(find, sha256) as { id: number }).id;
 }
 
+/** Reads documents, each once: hosts share most of them. What it gives must not be changed. */
+export function createDocumentReader(database: Database): (id: number) => unknown {
+  const known = new Map<number, unknown>();
+  return (id) => {
+    const held = known.get(id);
+    if (held !== undefined) return held;
+    const row = database.get<{ body: Uint8Array }>('SELECT body FROM documents WHERE id = ?', id);
+    const value = unpack((row as { body: Uint8Array }).body);
+    known.set(id, value);
+    return value;
+  };
+}
+
 /** Removes documents that nothing in the ledger names any more. Inside a transaction. */
 export function dropUnusedDocuments(database: Database, ids: readonly number[]): void {
   for (const id of new Set(ids)) {
@@ -31,12 +44,21 @@ export function dropUnusedDocuments(database: Database, ids: readonly number[]):
   }
 }
 
-/** Compresses a JSON text. */
+/** Shorter texts stay as they are: setting a compressor up costs fifty times what it would save. */
+const compressedFrom = 2048;
+/** First byte of a compressed text (RFC 8878); no JSON text begins with it. */
+const compressedMark = 0x28;
+
+/** Makes a JSON text small where that is worth it. */
 export function pack(text: string): Uint8Array {
-  return zstdCompressSync(text);
+  return text.length < compressedFrom ? Buffer.from(text) : zstdCompressSync(text);
 }
 
 /** The JSON value of a packed text. */
 export function unpack(body: Uint8Array): unknown {
-  return JSON.parse(zstdDecompressSync(body).toString('utf8'));
+  const bytes =
+    body[0] === compressedMark
+      ? zstdDecompressSync(body)
+      : Buffer.from(body.buffer, body.byteOffset, body.length);
+  return JSON.parse(bytes.toString('utf8'));
 }

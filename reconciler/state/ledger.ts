@@ -7,7 +7,8 @@
 import type { RolePlan } from '../../agent/protocol/plan.ts';
 import type { Problem } from '../../agent/protocol/problem.ts';
 import type { Database } from './database.ts';
-import { dropUnusedDocuments, putDocument, unpack } from './documents.ts';
+import { createDigests } from './digests.ts';
+import { createDocumentReader, dropUnusedDocuments, putDocument } from './documents.ts';
 import type { Names } from './names.ts';
 import type { FailedAttempt, LedgerEntry, LedgerStore } from './store.ts';
 import type { Write } from './writer.ts';
@@ -17,25 +18,18 @@ interface AppliedRow {
   readonly at: string;
   readonly revision: string;
   readonly run: string;
-  readonly plan: Uint8Array;
-  readonly inputs: Uint8Array;
+  readonly plan: number;
+  readonly inputs: number;
 }
 
+/** Asked pairs come as a JSON list of [host id, role id], so that ten thousand are one statement. */
 const appliedQuery = `
-SELECT applied.digest, applied.at, revision.name AS revision, run.name AS run, plan.body AS plan, inputs.body AS inputs
-FROM applied
+SELECT asked.key AS asked, applied.digest, applied.at, revision.name AS revision, run.name AS run, applied.plan, applied.inputs
+FROM json_each(?2) AS asked
+CROSS JOIN applied ON applied.environment = ?1
+  AND applied.host = asked.value ->> 0 AND applied.role = asked.value ->> 1
 JOIN names AS revision ON revision.id = applied.revision
-JOIN names AS run ON run.id = applied.run
-JOIN documents AS plan ON plan.id = applied.plan
-JOIN documents AS inputs ON inputs.id = applied.inputs
-WHERE applied.environment = ? AND applied.host = ? AND applied.role = ?`;
-
-/** One row per host: its roles and their digests, in one order. A row per pair would cost three times as much. */
-const digestsQuery = `
-SELECT names.name AS host, hosts.roles, hosts.digests
-FROM (SELECT host, group_concat(role) AS roles, group_concat(digest, char(10)) AS digests
-      FROM applied WHERE environment = ? GROUP BY host) AS hosts
-JOIN names ON names.id = hosts.host`;
+JOIN names AS run ON run.id = applied.run`;
 
 const failedQuery = `
 SELECT host.name AS host, role.name AS role, failed.digest, failed.at, run.name AS run, failed.problem, failed.attempts
@@ -58,18 +52,37 @@ WHERE EXISTS (SELECT 1 FROM applied WHERE environment = used.environment AND hos
 
 const pair = 'environment = ? AND host = ? AND role = ?';
 
-/** The ledger in SQLite. Its methods reject with ProblemError (state.*). */
-export function createLedger(database: Database, names: Names, write: Write): LedgerStore {
+/** The ledger in SQLite. Its methods reject with ProblemError (state.*). `alone`: nobody else writes to this database. */
+export function createLedger(
+  database: Database,
+  names: Names,
+  { write, alone }: { readonly write: Write; readonly alone: boolean },
+): LedgerStore {
+  const digests = createDigests(database, names, alone);
+  const change = async <T>(work: () => T): Promise<T> => {
+    try {
+      return await write('durable', work);
+    } catch (error) {
+      digests.forget();
+      throw error;
+    }
+  };
   return {
-    digests: async (environment) => readDigests(database, names.find(environment)),
+    digests: async (environment) => digests.of(environment),
     entry: async (environment, host, role) => readEntry(database, names, [environment, host, role]),
+    entries: async (environment, pairs) => readEntries(database, names, environment, pairs),
     recordApplied: (environment, entry) =>
-      write('durable', () => recordApplied(database, names, environment, entry)),
-    recordFailed: (environment, attempt) =>
-      write('durable', () => recordFailed(database, names, environment, attempt)),
+      change(() => {
+        recordApplied(database, names, environment, entry);
+        digests.put(environment, entry);
+      }),
+    recordFailed: (environment, attempt) => change(() => recordFailed(database, names, environment, attempt)),
     failed: async (environment) => readFailed(database, names.find(environment)),
     release: (environment, host, role) =>
-      write('durable', () => release(database, names, [environment, host, role])),
+      change(() => {
+        digests.drop(environment, { host, role });
+        return release(database, names, [environment, host, role]);
+      }),
     environmentsOf: async (host) => readEnvironments(database, names.find(host)),
   };
 }
@@ -87,41 +100,32 @@ function internPair(names: Names, pairNames: PairNames): PairIds {
   return [names.intern(pairNames[0]), names.intern(pairNames[1]), names.intern(pairNames[2])];
 }
 
-function readDigests(database: Database, environment: number | undefined): Map<string, string> {
-  const digests = new Map<string, string>();
-  if (environment === undefined) return digests;
-  const suffixesOf = createSuffixes(database);
-  const rows = database.all<{ host: string; roles: string; digests: string }>(digestsQuery, environment);
-  for (const { host, roles, digests: joined } of rows) {
-    const values = joined.split('\n');
-    const suffixes = suffixesOf(roles);
-    for (let index = 0; index < suffixes.length; index += 1) {
-      digests.set(host + suffixes[index], values[index] as string);
-    }
-  }
-  return digests;
-}
-
-/** Key endings for a list of role ids; hosts share few such lists, so each is made once. */
-function createSuffixes(database: Database): (roles: string) => readonly string[] {
-  const known = new Map<string, readonly string[]>();
-  return (roles) => {
-    const held = known.get(roles);
-    if (held !== undefined) return held;
-    const query = 'SELECT name FROM names WHERE id = ?';
-    const names = roles.split(',').map((id) => database.get<{ name: string }>(query, Number(id))?.name);
-    const suffixes = names.map((name) => `\n${name}`);
-    known.set(roles, suffixes);
-    return suffixes;
-  };
-}
-
 function readEntry(database: Database, names: Names, pairNames: PairNames): LedgerEntry | undefined {
-  const ids = findPair(names, pairNames);
-  const row = ids && database.get<AppliedRow>(appliedQuery, ...ids);
-  if (row === undefined) return undefined;
-  const [, host, role] = pairNames;
-  const { host: _, ...plan } = unpack(row.plan) as RolePlan;
+  const [environment, host, role] = pairNames;
+  return readEntries(database, names, environment, [{ host, role }])[0];
+}
+
+type Pair = Pick<LedgerEntry, 'host' | 'role'>;
+
+function readEntries(
+  database: Database,
+  names: Names,
+  environment: string,
+  pairs: readonly Pair[],
+): (LedgerEntry | undefined)[] {
+  const entries = new Array<LedgerEntry | undefined>(pairs.length);
+  const id = names.find(environment);
+  if (id === undefined) return entries;
+  const asked = pairs.map(({ host, role }) => [names.find(host) ?? 0, names.find(role) ?? 0]);
+  const read = createDocumentReader(database);
+  for (const row of database.all<AppliedRow & { asked: number }>(appliedQuery, id, JSON.stringify(asked))) {
+    entries[row.asked] = entryOf(row, pairs[row.asked] as Pair, read);
+  }
+  return entries;
+}
+
+function entryOf(row: AppliedRow, { host, role }: Pair, read: (id: number) => unknown): LedgerEntry {
+  const { host: _, ...plan } = read(row.plan) as RolePlan;
   return {
     host,
     role,
@@ -129,7 +133,7 @@ function readEntry(database: Database, names: Names, pairNames: PairNames): Ledg
     revision: row.revision,
     appliedAt: row.at,
     run: row.run,
-    inputs: unpack(row.inputs) as Record<string, string>,
+    inputs: read(row.inputs) as Record<string, string>,
     plan: { ...plan, host },
   };
 }

@@ -80,7 +80,7 @@ function buildStore(database: Database, lock?: WriterLock): Store {
   const names = createNames(database);
   const { write, flush } = createWriter(database, names);
   return {
-    ledger: createLedger(database, names, write),
+    ledger: createLedger(database, names, { write, alone: lock !== undefined }),
     facts: createFacts(database, write),
     history: createHistory(database, write),
     environments: createEnvironments(database, write),

@@ -38,9 +38,14 @@ export interface FailedAttempt {
 }
 
 export interface LedgerStore {
-  /** Applied digests of an environment: `${host}\n${role}` → digest. Bulk, for planning. */
+  /** Applied digests of an environment: `${host}\n${role}` → digest. Bulk, for planning; true until the next write. */
   digests(environment: string): Promise<ReadonlyMap<string, string>>;
   entry(environment: string, host: string, role: string): Promise<LedgerEntry | undefined>;
+  /** Many entries, in the order of the pairs. */
+  entries(
+    environment: string,
+    pairs: readonly { readonly host: string; readonly role: string }[],
+  ): Promise<readonly (LedgerEntry | undefined)[]>;
   /** Records success and clears the failed attempt, in one transaction. */
   recordApplied(environment: string, entry: LedgerEntry): Promise<void>;
   recordFailed(environment: string, attempt: Omit<FailedAttempt, 'attempts'>): Promise<void>;

@@ -18,9 +18,10 @@ export const explainWork: Step = {
     const name = run.request.environment.name;
     const entries = new Map<string, LedgerEntry>();
     const affected = [];
-    for (const desired of decision.affected) {
+    const applied = await store.ledger.entries(name, decision.affected);
+    for (const [index, desired] of decision.affected.entries()) {
       const key = pairKey(desired.host, desired.role);
-      const entry = await store.ledger.entry(name, desired.host, desired.role);
+      const entry = applied[index];
       if (entry !== undefined) entries.set(key, entry);
       affected.push(
         reasonFor(desired, {

@@ -103,6 +103,49 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         expect(await store.ledger.entry('nowhere', 'web2', 'web')).toBeUndefined();
       });
 
+      it('gives many entries in the order they were asked for, with gaps where there is none', async () => {
+        await store.ledger.recordApplied('production', sampleEntry('web1', 'web'));
+        await store.ledger.recordApplied('production', sampleEntry('web2', 'base'));
+        const pairs = [
+          { host: 'web2', role: 'base' },
+          { host: 'web2', role: 'web' },
+          { host: 'nobody', role: 'nothing' },
+          { host: 'web1', role: 'web' },
+        ];
+        expect(await store.ledger.entries('production', pairs)).toEqual([
+          sampleEntry('web2', 'base'),
+          undefined,
+          undefined,
+          sampleEntry('web1', 'web'),
+        ]);
+        expect(await store.ledger.entries('nowhere', pairs)).toEqual([
+          undefined,
+          undefined,
+          undefined,
+          undefined,
+        ]);
+        expect(await store.ledger.entries('production', [])).toEqual([]);
+      });
+
+      it('gives digests that follow every write', async () => {
+        const keys = async (): Promise<readonly string[]> =>
+          [...(await store.ledger.digests('production'))].map((pair) => pair.join(' = ')).sort();
+        expect(await keys()).toEqual([]);
+        await store.ledger.recordApplied('production', sampleEntry('web1', 'web'));
+        expect(await keys()).toEqual(['web1\nweb = digest of web1 web']);
+        await store.ledger.recordApplied('production', sampleEntry('web1', 'web', { digest: 'newer' }));
+        await store.ledger.recordApplied('production', sampleEntry('web2', 'web', { digest: 'newer' }));
+        expect(await keys()).toEqual(['web1\nweb = newer', 'web2\nweb = newer']);
+        await store.ledger.release('production', 'web1', 'web');
+        expect(await keys()).toEqual(['web2\nweb = newer']);
+      });
+
+      it('keeps a plan of any size', async () => {
+        const plan = samplePlan('web1', 'web', 'long '.repeat(2000));
+        await store.ledger.recordApplied('production', sampleEntry('web1', 'web', { plan }));
+        expect((await store.ledger.entry('production', 'web1', 'web'))?.plan).toEqual(plan);
+      });
+
       it('keeps the newest of two applied entries', async () => {
         await store.ledger.recordApplied('production', sampleEntry('web1', 'web'));
         const newer = sampleEntry('web1', 'web', { digest: 'd2', plan: samplePlan('web1', 'web', 'bye') });
