@@ -1,80 +1,161 @@
 /**
- * The journal: what a killed run leaves, what the next one takes from it, and what is forgotten when.
- * Invariant: files are cut where a crash would cut them; nothing of the journal is imitated.
- * Never reaches a place outside its temporary directory.
+ * What the journal remembers of runs, over kills, torn lines and records.
+ * Invariant: real files in a temporary directory; a kill is a record that is never ended.
+ * Never a timing assertion.
  */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
-import { Journal } from '../../agent/journal.ts';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Journal, type JournalRecord } from '../../agent/journal.ts';
 import type { ConvergeResult } from '../../agent/protocol/message.ts';
-import { countOutcomes } from '../../agent/protocol/outcome.ts';
-import { temporaryDirectories } from '../helpers/temporary-directory.ts';
+import { countOutcomes, type ResourceReport } from '../../agent/protocol/outcome.ts';
 
-const directories = temporaryDirectories();
-const begin = (run: string) => ({ run, key: 'e/r', digest: 'd', startedAt: `2026-01-02T03:04:0${run}Z` });
-const report = { resource: 'file:/x', outcome: 'changed' as const, changes: [], milliseconds: 1 };
+let root = '';
+let journal: Journal;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'towline-journal-'));
+  journal = new Journal(join(root, 'state/journal'));
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-function resultOf(run: string, ok: boolean): ConvergeResult {
-  const { key, digest } = begin(run);
-  const rest = { mode: 'apply' as const, reports: [], milliseconds: 1, outcomes: countOutcomes([]) };
-  return { key, digest, run, complete: ok, ok, ...rest };
+const did = (resource: string): ResourceReport => ({
+  resource,
+  outcome: 'changed',
+  changes: [{ action: 'run', property: 'command' }],
+  milliseconds: 1,
+});
+
+function record(run: string, more: { key?: string; digest?: string } = {}): JournalRecord {
+  return journal.record({
+    run,
+    key: 'env/web',
+    digest: 'd1',
+    startedAt: `2026-01-01T00:00:0${run}Z`,
+    ...more,
+  });
 }
 
+function end(run: string, more: Partial<ConvergeResult> = {}): ConvergeResult {
+  const outcomes = countOutcomes([]);
+  return {
+    ...{ key: 'env/web', digest: 'd1', run, mode: 'apply', complete: true, ok: true, outcomes, reports: [] },
+    milliseconds: 1,
+    ...more,
+  } as ConvergeResult;
+}
+
+const files = (): string[] =>
+  existsSync(join(root, 'state')) ? readdirSync(join(root, 'state/journal')) : [];
+
 describe('the journal', () => {
-  it('knows after a crash what was done and which handlers are owed', async () => {
-    const journal = new Journal(join(directories(), 'journal'));
-    const record = journal.record(begin('1'));
-    await record.owes(['reload']);
-    await record.done(report, { changed: true });
-    expect(await journal.entries()).toMatchObject([{ run: '1', reports: [{ resource: 'file:/x' }] }]);
-    const left = await journal.interrupted('e/r', 'd');
-    expect([...(left?.owes ?? [])]).toEqual(['reload']);
-    expect(left?.done.get('file:/x')?.registered).toEqual({ changed: true });
-    const other = await journal.interrupted('e/r', 'another plan');
-    expect(other?.done.size).toBe(0);
-    expect([...(other?.owes ?? [])]).toEqual(['reload']);
+  it('leaves no file of a run that changed nothing', async () => {
+    await record('1').end(end('1'));
+    expect(files()).toEqual([]);
+    expect(await journal.entries()).toEqual([]);
   });
 
-  it('reads a file that a crash has cut anywhere', async () => {
-    const folder = join(directories(), 'journal');
-    const journal = new Journal(folder);
-    const record = journal.record(begin('1'));
-    await record.owes(['reload']);
-    await record.done(report, undefined);
-    const file = join(folder, readdirSync(folder)[0] ?? '');
-    const whole = readFileSync(file, 'utf8');
-    for (let size = whole.length; size >= 0; size -= 1) {
-      writeFileSync(file, whole.slice(0, size));
-      const entries = await journal.entries();
-      expect(entries.length, `cut at ${size}`).toBe(size < whole.indexOf('\n') ? 0 : 1);
-    }
-  });
-
-  it('removes a file cut inside its first line once a later run has ended well', async () => {
-    const folder = join(directories(), 'towline', 'journal');
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'empty.journal'), '');
-    writeFileSync(join(folder, 'cut.journal'), '{"begin":{"run":"0"');
-    const journal = new Journal(folder);
-    const record = journal.record(begin('1'));
-    await record.done(report, undefined);
-    await record.end(resultOf('1', true));
-    await journal.settle('e/r', '1');
-    expect(readdirSync(folder)).toEqual(['1.e_r.journal']);
+  it('tells of an ended run until it is recorded, and then leaves nothing behind', async () => {
+    const one = record('1');
+    await one.done(did('command:a'), undefined);
+    await one.end(end('1'));
+    const [entry] = await journal.entries();
+    expect(entry).toMatchObject({ run: '1', key: 'env/web', result: { ok: true } });
+    expect(entry?.reports).toEqual([{ ...did('command:a'), changes: [] }]);
+    expect(await journal.interrupted('env/web', 'd1')).toBeUndefined();
     await journal.recorded(['1']);
-    expect(existsSync(join(folder, '..'))).toBe(false);
+    expect(readdirSync(root)).toEqual([]);
   });
 
-  it('keeps what is owed of a recorded run, also behind a line that was cut', async () => {
-    const folder = join(directories(), 'journal');
-    const journal = new Journal(folder);
-    await journal.record(begin('1')).owes(['reload']);
-    const file = join(folder, readdirSync(folder)[0] ?? '');
-    writeFileSync(file, `${readFileSync(file, 'utf8')}{"done":{"resou`);
+  it('keeps what a killed run did and owes after it was recorded, until its role ended well', async () => {
+    const one = record('1');
+    await one.owes(['reload']);
+    await one.done(did('command:a'), { rc: 0 });
     await journal.recorded(['1']);
     expect(await journal.entries()).toEqual([]);
-    expect([...((await journal.interrupted('e/r', 'd'))?.owes ?? [])]).toEqual(['reload']);
+    const left = await journal.interrupted('env/web', 'd1');
+    expect([...(left?.owes ?? [])]).toEqual(['reload']);
+    expect(left?.done.get('command:a')?.registered).toEqual({ rc: 0 });
+    await journal.settle('env/web', '2');
+    expect(readdirSync(root)).toEqual([]);
+  });
+
+  it('counts acts of a killed run for the same plan only, and its debts for any', async () => {
+    const one = record('1');
+    await one.owes(['reload']);
+    await one.done(did('command:a'), undefined);
+    const other = await journal.interrupted('env/web', 'd2');
+    expect(other?.done.size).toBe(0);
+    expect([...(other?.owes ?? [])]).toEqual(['reload']);
+    expect(await journal.interrupted('env/db', 'd1')).toBeUndefined();
+  });
+
+  it('takes a debt off when a later run settled it', async () => {
+    await record('1').owes(['reload', 'restart']);
+    const two = record('2');
+    await two.settled('reload');
+    await two.end(end('2', { ok: false }));
+    expect([...((await journal.interrupted('env/web', 'd1'))?.owes ?? [])]).toEqual(['restart']);
+  });
+
+  it('forgets a failed run that owes nothing once it is recorded', async () => {
+    const one = record('1');
+    await one.done(did('command:a'), undefined);
+    await one.end(end('1', { ok: false }));
+    await journal.recorded(['1']);
+    expect(readdirSync(root)).toEqual([]);
+  });
+
+  it('keeps a record made while the run it is about still writes', async () => {
+    const one = record('1');
+    await one.done(did('command:a'), undefined);
+    await journal.recorded(['1']);
+    await one.done(did('command:b'), undefined);
+    await one.end(end('1', { ok: false, complete: false }));
+    const left = await journal.interrupted('env/web', 'd1');
+    expect([...(left?.done.keys() ?? [])]).toEqual(['command:a', 'command:b']);
+  });
+
+  it('reads past lines that a crash cut off and lines that are not its own', async () => {
+    const one = record('1');
+    await one.done(did('command:a'), undefined);
+    const [name = ''] = files();
+    appendFileSync(join(root, 'state/journal', name), '{"done":{"resou');
+    await journal.recorded(['1']);
+    appendFileSync(join(root, 'state/journal', name), 'null\n5\n"text"\n');
+    writeFileSync(join(root, 'state/journal/torn.journal'), '{"begin":{"run":"9"');
+    expect(await journal.entries()).toEqual([]);
+    expect([...((await journal.interrupted('env/web', 'd1'))?.done.keys() ?? [])]).toEqual(['command:a']);
+    await journal.settle('env/web', '2');
+    expect(readdirSync(root)).toEqual([]);
+  });
+
+  it('keeps to its directory whatever a run is called', async () => {
+    await record('../../1').done(did('command:a'), undefined);
+    expect(files().length).toBe(1);
+    expect(readdirSync(root)).toEqual(['state']);
+  });
+
+  it('tells of the last hundred runs only', async () => {
+    for (let run = 0; run < 110; run += 1) {
+      const each = journal.record({
+        run: `r${run}`,
+        key: 'env/web',
+        digest: 'd',
+        startedAt: new Date(run).toISOString(),
+      });
+      await each.done(did('command:a'), undefined);
+    }
+    const entries = await journal.entries();
+    expect([entries.length, entries[0]?.run, entries.at(-1)?.run]).toEqual([100, 'r10', 'r109']);
+  });
+
+  it('goes on where the disk does not take it', async () => {
+    writeFileSync(join(root, 'state'), 'a file in the way');
+    const one = record('1');
+    await one.owes(['reload']);
+    await one.end(end('1'));
+    expect(await journal.entries()).toEqual([]);
   });
 });

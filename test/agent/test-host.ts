@@ -98,7 +98,8 @@ export function testHost(options: Partial<SystemOptions> = {}): TestHost {
   };
 }
 
-function listing(root: string): Record<string, string> {
+/** Every path below a root with type, mode, owner and content hash or target. */
+export function listing(root: string): Record<string, string> {
   const found: Record<string, string> = {};
   const names = readdirSync(root, { recursive: true, encoding: 'utf8' }).sort();
   for (const name of ['.', ...names]) {
