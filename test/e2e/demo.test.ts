@@ -5,7 +5,7 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { appendFileSync, existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -62,13 +62,13 @@ function startDemo(...argv: readonly string[]): Demo {
   return { temporary, child, text: () => texts.join('\n'), lines, line, status };
 }
 
-/** Processes whose working directory is, or was, below a folder. */
-function processesIn(folder: string): string[] {
+/** Processes that were started with a place below a folder in their environment, as every agent of the demo is. */
+function processesOf(folder: string): string[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .filter((pid) => {
       try {
-        return readlinkSync(`/proc/${pid}/cwd`).startsWith(`${folder}/`);
+        return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`=${folder}`);
       } catch {
         return false;
       }
@@ -76,7 +76,7 @@ function processesIn(folder: string): string[] {
 }
 
 function expectNothingLeft({ temporary }: Demo): void {
-  expect(processesIn(temporary)).toEqual([]);
+  expect(processesOf(temporary)).toEqual([]);
   expect(readdirSync(temporary)).toEqual([]);
 }
 
@@ -145,7 +145,7 @@ describe('towline demo --once', () => {
     expect(demo.text()).toContain(`Kept: ${play}`);
     expect(readFileSync(join(play, 'web-1/srv/web/app.conf'), 'utf8')).toContain('workers 2');
     expect(existsSync(join(play, 'policy/towline.toml'))).toBe(true);
-    expect(processesIn(demo.temporary)).toEqual([]);
+    expect(processesOf(demo.temporary)).toEqual([]);
   });
 });
 
@@ -170,7 +170,8 @@ describe('towline demo', () => {
 
   it('ends in the middle of the tour when it is interrupted, and leaves nothing', async () => {
     const demo = startDemo('--json');
-    await demo.line(isStep(3));
+    await demo.line(({ type }) => type === 'host-connected');
+    expect(processesOf(demo.temporary).length).toBeGreaterThan(1);
     demo.child.kill('SIGINT');
     expect(await demo.status).toBe(130);
     expectNothingLeft(demo);
