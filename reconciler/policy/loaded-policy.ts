@@ -24,8 +24,9 @@ import type { Evaluation, LoadedPolicy, Policy, Subject } from './model.ts';
 import type { Root } from './tracking.ts';
 import type { RoleRunner } from './worker-client.ts';
 
-/** Subjects sent to the worker at once. */
-const batchSize = 64;
+/** Subjects sent to the worker at once: few at first, because their answers often serve the others, then more and more. */
+const firstBatch = 64;
+const largestBatch = 1024;
 /** Each round brings files that the one before asked for; templates including templates take a few. */
 const roundLimit = 50;
 
@@ -39,6 +40,13 @@ export interface EngineParts {
   readonly runner: RoleRunner;
   readonly index: ContentIndex;
   readonly counters: EvaluationCounters;
+}
+
+interface Asked {
+  readonly subjects: readonly Subject[];
+  /** Places of the subjects without an answer. */
+  readonly open: number[];
+  readonly answers: Evaluation[];
 }
 
 export class SnapshotPolicy implements LoadedPolicy {
@@ -61,10 +69,27 @@ export class SnapshotPolicy implements LoadedPolicy {
   async evaluate(name: string, subjects: readonly Subject[]): Promise<readonly Evaluation[]> {
     const role = this.#roles.get(name);
     if (role === undefined) throw new RangeError(`role ${name} is not part of this policy`);
+    const files = this.#fileIds(role);
     const answers: Evaluation[] = new Array(subjects.length);
-    let open = subjects.map((_, index) => index);
+    const open: number[] = [];
+    for (const [index, subject] of subjects.entries()) {
+      const known = role.recent.find(files, index, subject);
+      if (known === undefined) open.push(index);
+      else answers[index] = known;
+    }
+    this.#parts.counters.hits += subjects.length - open.length;
+    const problem = await this.#answer(role, { subjects, open, answers });
+    if (problem === undefined)
+      role.recent.keep({ files: this.#fileIds(role), subjects, evaluations: answers });
+    return answers;
+  }
+
+  /** Fills in the answers that are open; a problem when the worker could not, which is then their answer. */
+  async #answer(role: LoadedRole, asked: Asked): Promise<Problem | undefined> {
+    const { subjects, answers } = asked;
+    let { open } = asked;
     let evaluated: ReadonlySet<number> = new Set();
-    for (;;) {
+    for (let size = firstBatch; ; size = Math.min(2 * size, largestBatch)) {
       const misses: [number, Miss][] = [];
       for (const index of open) {
         const subject = subjects[index] as Subject;
@@ -74,8 +99,8 @@ export class SnapshotPolicy implements LoadedPolicy {
           if (!evaluated.has(index)) this.#parts.counters.hits += 1;
         } else misses.push([index, found]);
       }
-      if (misses.length === 0) return answers;
-      const batch = distinct(misses);
+      if (misses.length === 0) return undefined;
+      const batch = distinct(misses, size);
       const problem = await this.#evaluateBatch(
         role,
         batch.map((index) => subjects[index] as Subject),
@@ -83,10 +108,18 @@ export class SnapshotPolicy implements LoadedPolicy {
       open = misses.map(([index]) => index);
       if (problem !== undefined) {
         for (const index of open) answers[index] = { kind: 'failed', problems: [problem] };
-        return answers;
+        return problem;
       }
       evaluated = new Set(batch);
     }
+  }
+
+  /** Ids of every file and folder that evaluations of the role have asked for so far. */
+  #fileIds(role: LoadedRole): string {
+    const ids = [...role.needs].map(([path, need]) =>
+      need === 'tree' ? this.#treeId(path.slice(0, -1)) : this.#snapshot.entries.get(path)?.id,
+    );
+    return ids.join('\n');
   }
 
   /** Runs the role for these subjects; a problem when the worker could not. */
@@ -196,23 +229,29 @@ function at(value: Json | undefined, steps: readonly string[]): Json | undefined
 /** The shared answer, with this host's name in the plan. */
 function forHost({ evaluation, plan }: Shared, host: string): Evaluation {
   if (evaluation.kind !== 'plan' || plan === undefined || plan.host === host) return evaluation;
-  const { environment, role, resources, handlers } = plan;
-  return new HostPlan(evaluation, { environment, host, role, resources, handlers });
+  return new HostPlan(evaluation, host);
 }
 
-/** A plan's answer for one more host; what is shared is looked up, not copied. */
+/** A plan's answer for one more host: what is shared is looked up, and the plan is made when it is asked for. */
 class HostPlan {
   readonly kind = 'plan';
-  readonly plan: RolePlan;
   readonly digest: string;
-  readonly inputs: Readonly<Record<string, string>>;
   readonly #shared: Extract<Evaluation, { kind: 'plan' }>;
+  readonly #host: string;
 
-  constructor(shared: Extract<Evaluation, { kind: 'plan' }>, plan: RolePlan) {
-    this.plan = plan;
+  constructor(shared: Extract<Evaluation, { kind: 'plan' }>, host: string) {
     this.digest = shared.digest;
-    this.inputs = shared.inputs;
     this.#shared = shared;
+    this.#host = host;
+  }
+
+  get plan(): RolePlan {
+    const { environment, role, resources, handlers } = this.#shared.plan;
+    return { environment, host: this.#host, role, resources, handlers };
+  }
+
+  get inputs(): Readonly<Record<string, string>> {
+    return this.#shared.inputs;
   }
 
   get places(): Extract<Evaluation, { kind: 'plan' }>['places'] {
@@ -221,11 +260,11 @@ class HostPlan {
 }
 
 /** One subject for each place where the memo ended, so that equal hosts are not evaluated twice. */
-function distinct(misses: readonly [number, Miss][]): number[] {
+function distinct(misses: readonly [number, Miss][], most: number): number[] {
   const seen = new Map<object, Set<unknown>>();
   const batch: number[] = [];
   for (const [index, { node, value }] of misses) {
-    if (batch.length === batchSize) break;
+    if (batch.length === most) break;
     const values = seen.get(node) ?? new Set();
     if (values.has(value)) continue;
     seen.set(node, values.add(value));

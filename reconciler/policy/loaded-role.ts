@@ -15,6 +15,7 @@ import { policyPath, type RoleBundle } from './bundle-role.ts';
 import type { DefinedRole, Outcome, PolicyFileNeed, RawProblem, RoleCode } from './evaluation/messages.ts';
 import { Memo } from './memo.ts';
 import type { Evaluation, RoleDefinition } from './model.ts';
+import { RecentAnswers } from './recent-answers.ts';
 import { type Read, readName } from './tracking.ts';
 
 /** What all hosts that read equal values share; the plan's host is set for each. */
@@ -29,6 +30,7 @@ export class LoadedRole {
   /** Files evaluations asked for, so that the next gets them at once. */
   readonly needs = new Map<string, PolicyFileNeed>();
   readonly memo = new Memo<Shared>();
+  readonly recent = new RecentAnswers();
   #contents: [Map<string, string>, Map<string, string>] = [new Map(), new Map()];
   readonly contentPaths = new Map<string, Set<string>>();
   defined: DefinedRole | undefined;
@@ -65,7 +67,10 @@ export class LoadedRole {
   keep(outcome: Outcome): Shared {
     const shared = this.#sharedOf(outcome);
     const renewed = this.memo.add(outcome.reads, shared);
-    if (renewed) this.#contents = [new Map(), this.#contents[0]];
+    if (renewed) {
+      this.#contents = [new Map(), this.#contents[0]];
+      this.recent.forget();
+    }
     if (outcome.result.kind === 'plan') {
       for (const [sha256, text] of outcome.result.contents) this.#contents[0].set(sha256, text);
       for (const [sha256, path] of outcome.result.sources) {

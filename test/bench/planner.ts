@@ -48,6 +48,7 @@ export async function openPlanner(repository: string, stateDirectory: string): P
     }),
   );
   const engine = createPolicyEngine();
+  const extraVariables = {};
   const services: Services = {
     store,
     facts: await FactsBook.open(store.facts, true),
@@ -81,7 +82,7 @@ export async function openPlanner(repository: string, stateDirectory: string): P
           force: false,
           limitHosts: [],
           limitGroups: [],
-          extraVariables: {},
+          extraVariables,
         },
         { signal: new AbortController().signal, superseded: new AbortController().signal },
       );
