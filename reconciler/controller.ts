@@ -7,6 +7,7 @@
 import type { Problem } from '../agent/protocol/problem.ts';
 import { timestamp } from './base/clock.ts';
 import type { RunSummary, Trigger } from './base/event.ts';
+import { planProblem } from './base/problem-codes/plan.ts';
 import { thrownProblem } from './base/thrown.ts';
 import { DriftSchedule } from './drift-schedule.ts';
 import type { Discovery, Environments } from './environments.ts';
@@ -114,7 +115,7 @@ export class Controller {
   async #look(trigger: Trigger): Promise<void> {
     const { environments, source, onProblem } = this.#options;
     const found = await environments.discover();
-    this.#sayOnce(found.problems);
+    this.#sayOnce([...found.problems, ...this.#unknown(found)]);
     await this.#bind(found);
     const branches = await source.branches();
     if (!branches.ok) return onProblem(branches.problem);
@@ -128,6 +129,16 @@ export class Controller {
       this.#heads.set(name, wanted);
       this.#enqueue({ environment: name, sort: 'full', trigger, mode: 'apply' });
     }
+  }
+
+  /** Environments asked for by name that are not there; they may come with a branch. */
+  #unknown({ environments, fresh }: Discovery): Problem[] {
+    const names = environments.map(({ name }) => name);
+    const unknown = fresh ? this.#options.only.filter((name) => !names.includes(name)) : [];
+    const known = names.join(', ') || 'none';
+    return unknown.map((name) =>
+      planProblem('plan.unknown-environment', `there is no environment ${name}; there are: ${known}`),
+    );
   }
 
   /** A broken towline.toml is met at every look; it is told when it is new. */

@@ -6,7 +6,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { parse } from 'smol-toml';
+import { parse, TomlError } from 'smol-toml';
 import type { Json } from '../../agent/protocol/json.ts';
 import { failure, type Result, success } from '../../agent/protocol/problem.ts';
 import { cliProblem } from '../base/problem-codes/cli.ts';
@@ -48,9 +48,15 @@ async function readVariableFile(path: string, directory: string): Promise<Result
     return success(value as Record<string, Json>);
   } catch (error) {
     return failure(
-      cliProblem('cli.bad-option', `--extra-vars @${path}: ${(error as Error).message}`, {
-        where: { file: path },
+      cliProblem('cli.bad-option', `--extra-vars @${path}: ${whatIsWrong(error as Error)}`, {
+        where: { file: path, ...(error instanceof TomlError && { line: error.line, column: error.column }) },
       }),
     );
   }
+}
+
+/** Parsers quote the text around a mistake; it may be a password, so it is not repeated. */
+function whatIsWrong(error: Error): string {
+  if (error instanceof SyntaxError) return 'it is not JSON';
+  return error instanceof TomlError ? 'it is not TOML' : error.message;
 }

@@ -4,13 +4,16 @@
  * Never starts a second run.
  */
 
+import type { Problem } from '../../agent/protocol/problem.ts';
+import { limitHosts } from '../../inventory/select.ts';
 import type { EventSink, RunMode, RunSummary } from '../base/event.ts';
+import { cliProblem } from '../base/problem-codes/cli.ts';
 import { reconcile } from '../reconcile.ts';
 import type { Run, RunRequest } from '../steps/run.ts';
 import { type ExitStatus, exitStatus, type Invocation } from './command.ts';
 import type { LocalHost } from './local-host.ts';
-import { createOutput } from './output.ts';
 import { commonRequest, pickEnvironment } from './pick.ts';
+import { refuse } from './refuse.ts';
 import { chooseWatchers } from './watchers.ts';
 import { type Workspace, withWorkspace } from './workspace.ts';
 
@@ -46,8 +49,7 @@ export async function oneRun(invocation: Invocation, options: OneRunOptions): Pr
       runIn(workspace, invocation, options),
     );
     if (typeof ended === 'number') return ended;
-    createOutput(invocation.surroundings, invocation.options).problems(ended.refused);
-    return exitStatus.failure;
+    return refuse(invocation, ended.refused);
   } finally {
     watchers?.close();
   }
@@ -63,8 +65,10 @@ async function runIn(
     await commonRequest(invocation),
   ];
   if (!environment.ok || !common.ok) {
-    workspace.output.problems([environment, common].flatMap((part) => (part.ok ? [] : part.problems)));
-    return exitStatus.failure;
+    return refuse(
+      invocation,
+      [environment, common].flatMap((part) => (part.ok ? [] : part.problems)),
+    );
   }
   const { mode, offline, records } = options;
   const request: RunRequest = {
@@ -86,8 +90,33 @@ async function runIn(
     superseded: never,
   });
   const summary = await reconcile(run);
+  const nobody = nobodyMatches(run, options.local);
+  if (nobody !== undefined) {
+    workspace.output.problems([nobody]);
+    return exitStatus.failure;
+  }
   await options.show?.(run, summary, workspace);
   return options.statusOf?.(run) ?? statusOf(run, summary);
+}
+
+/** A limit that matches no host at all is a mistake, not a fleet in order. */
+function nobodyMatches(run: Run, local: LocalHost | undefined): Problem | undefined {
+  if (run.loaded === undefined) return undefined;
+  const { inventory } = run.loaded;
+  const { environment, limitHosts: hosts, limitGroups: groups } = run.request;
+  if (local !== undefined && !inventory.hosts.has(local.name))
+    return cliProblem(
+      'cli.unknown-host',
+      `${environment.name} has no host ${local.name}; --host names another`,
+    );
+  const limits = {
+    hosts: hosts.length === 0 ? undefined : hosts,
+    groups: groups.length === 0 ? undefined : groups,
+  };
+  if (limitHosts([...inventory.hosts.values()], limits).length > 0 || inventory.hosts.size === 0)
+    return undefined;
+  const wanted = [...hosts, ...groups].join(', ');
+  return cliProblem('cli.unknown-host', `no host of ${environment.name} matches ${wanted}`);
 }
 
 /** `--only failed`: the hosts with a try that did not succeed. */

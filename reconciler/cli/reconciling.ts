@@ -20,12 +20,14 @@ export interface ReconcilingOptions {
   readonly unannounced?: boolean | undefined;
   /** Ends it from inside, as an interrupt does from outside. */
   readonly enough?: AbortSignal | undefined;
-  readonly onRun?: ((environment: string, summary: RunSummary, controller: Controller) => void) | undefined;
+  readonly onRun?: ((environment: string, summary: RunSummary) => void) | undefined;
+  /** Called whenever nothing waits and nothing runs, the first look included. */
+  readonly onIdle?: ((controller: Controller) => void) | undefined;
   /** Called when everything is open, before the first look. */
   readonly onReady?: ((workspace: Workspace, controller: Controller) => void) | undefined;
 }
 
-/** Runs the controller. */
+/** Runs the controller. Ended from inside, the status is a failure where the last run of an environment did not go well. */
 export async function runController(
   invocation: Invocation,
   options: ReconcilingOptions,
@@ -47,6 +49,7 @@ async function loop(
   const { env } = invocation.options;
   const { interrupted, random } = invocation.surroundings;
   const signal = options.enough === undefined ? interrupted : AbortSignal.any([interrupted, options.enough]);
+  const bad = new Set<string>();
   const controller: Controller = new Controller({
     services: workspace.services,
     source: workspace.source,
@@ -57,11 +60,24 @@ async function loop(
     schedules: options.schedules,
     only: env === undefined ? [] : [env],
     request: common.value,
-    onProblem: (problem) => workspace.output.problems([problem]),
-    onRun: (environment, summary) => options.onRun?.(environment, summary, controller),
+    onProblem: (problem) => {
+      bad.add('');
+      workspace.output.problems([problem]);
+    },
+    onRun: (environment, summary) => {
+      if (wentWell(summary)) bad.delete(environment);
+      else bad.add(environment);
+      options.onRun?.(environment, summary);
+    },
+    onIdle: () => options.onIdle?.(controller),
   });
   if (options.unannounced !== true) workspace.output.remark(workspace.source.describe());
   options.onReady?.(workspace, controller);
   await controller.run(signal);
-  return interrupted.aborted ? exitStatus.interrupted : exitStatus.done;
+  if (interrupted.aborted) return exitStatus.interrupted;
+  return bad.size === 0 ? exitStatus.done : exitStatus.failure;
+}
+
+function wentWell({ outcome }: RunSummary): boolean {
+  return outcome === 'done' || outcome === 'nothing-to-do';
 }

@@ -49,8 +49,8 @@ export async function startSshHost(options: SshHostOptions): Promise<SshHost> {
   const keyFile = join(options.folder, 'client-key');
   await mkdir(home, { recursive: true });
   await mkdir(join(options.folder, 'host'), { recursive: true });
-  const hostKeys = ssh2.utils.generateKeyPairSync('ed25519');
-  const clientKeys = ssh2.utils.generateKeyPairSync('ed25519');
+  const hostKeys = generateKeys();
+  const clientKeys = generateKeys();
   await writeFile(keyFile, clientKeys.private, { mode: 0o600 });
   const host = new EmbeddedHost(home, options, clientKeys.public);
   const port = await host.listen(hostKeys.private);
@@ -70,6 +70,14 @@ export async function startSshHost(options: SshHostOptions): Promise<SshHost> {
     },
     stop: () => host.stop(),
   };
+}
+
+/** The library now and then writes a key that it cannot read itself; such a pair is made anew. */
+function generateKeys(): ReturnType<typeof ssh2.utils.generateKeyPairSync> {
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync('ed25519');
+    if (!(ssh2.utils.parseKey(pair.private) instanceof Error)) return pair;
+  }
 }
 
 class EmbeddedHost {

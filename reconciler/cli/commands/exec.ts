@@ -42,6 +42,9 @@ export const exec: Command = {
   },
 };
 
+/** Characters after which a line is shown although it has not ended: a host may never end it. */
+const longestLine = 65_536;
+
 interface Work {
   readonly fleet: Fleet;
   readonly argv: readonly string[];
@@ -56,6 +59,7 @@ async function runEverywhere(workspace: Workspace, invocation: Invocation, work:
     { most: environment.parallel, signal: invocation.surroundings.interrupted },
     ({ name }) => runOn(workspace, invocation, { ...work, host: name, prefix: padToWidth(name, width) }),
   );
+  if (invocation.surroundings.interrupted.aborted) return exitStatus.interrupted;
   return ends.every((end) => end === true) ? exitStatus.done : exitStatus.failure;
 }
 
@@ -82,7 +86,8 @@ async function runOn(
       timeout: seconds,
       onOutput: (stream, text) => {
         const lines = (rest[stream] + text).split('\n');
-        rest[stream] = lines.pop() ?? '';
+        if ((lines.at(-1) as string).length > longestLine) lines.push('');
+        rest[stream] = lines.pop() as string;
         for (const line of lines) say(stream, line);
       },
     },
@@ -90,6 +95,7 @@ async function runOn(
   );
   for (const stream of ['stdout', 'stderr'] as const) if (rest[stream] !== '') say(stream, rest[stream]);
   if (!ended.ok) workspace.output.problems([ended.problem]);
+  else if (invocation.options.json) stdout.write(`${JSON.stringify({ host, ...ended.value })}\n`);
   else if (ended.value.status !== 0)
     say('stderr', `ended with ${ended.value.signal ?? `status ${ended.value.status}`}`);
   return ended.ok && ended.value.status === 0;

@@ -34,8 +34,8 @@ export const run: Command = {
         schedules: !invocation.options.once,
         watchers: watchers.sink,
         enough: enough.signal,
-        onRun: (_, __, controller) => {
-          if (invocation.options.once) setImmediate(() => controller.idle && enough.abort());
+        onIdle: () => {
+          if (invocation.options.once) enough.abort();
         },
       });
       return status === exitStatus.interrupted ? exitStatus.done : status;

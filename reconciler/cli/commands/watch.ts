@@ -5,7 +5,7 @@
  */
 
 import { cliProblem } from '../../base/problem-codes/cli.ts';
-import { type Command, exitStatus } from '../command.ts';
+import type { Command } from '../command.ts';
 import { runController } from '../reconciling.ts';
 import { refuse } from '../refuse.ts';
 import { chooseWatchers } from '../watchers.ts';
@@ -30,23 +30,19 @@ export const watch: Command = {
     const watchers = chooseWatchers(invocation);
     const enough = new AbortController();
     let quiet: NodeJS.Timeout | undefined;
-    let worst: number = exitStatus.done;
     try {
-      const status = await runController(invocation, {
+      return await runController(invocation, {
         worktree: true,
         schedules: false,
         watchers: watchers.sink,
         enough: enough.signal,
-        onRun: (_, summary) => {
-          worst =
-            summary.outcome === 'failed' || summary.outcome === 'stalled'
-              ? exitStatus.failure
-              : exitStatus.done;
+        onRun: () => clearTimeout(quiet),
+        onIdle: (controller) => {
           clearTimeout(quiet);
-          if (quietSeconds !== undefined) quiet = setTimeout(() => enough.abort(), quietSeconds * 1000);
+          if (quietSeconds === undefined) return;
+          quiet = setTimeout(() => controller.idle && enough.abort(), quietSeconds * 1000);
         },
       });
-      return status === exitStatus.done && worst === exitStatus.failure ? exitStatus.failure : status;
     } finally {
       clearTimeout(quiet);
       watchers.close();
