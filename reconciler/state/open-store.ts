@@ -4,7 +4,7 @@
  * Never lets two writers in, and never creates anything for a reader.
  */
 
-import { chmodSync, closeSync, existsSync, mkdirSync, openSync, statfsSync } from 'node:fs';
+import { chmodSync, closeSync, existsSync, openSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { failure, ProblemError, type Result, success } from '../../agent/protocol/problem.ts';
 import { isNetworkFileSystem } from '../base/file-system.ts';
@@ -12,6 +12,7 @@ import { stateProblem } from '../base/problem-codes/state.ts';
 import { Database, type DatabaseMode } from './database.ts';
 import { createHistory } from './history.ts';
 import { createLedger } from './ledger.ts';
+import { makeDirectory } from './make-directory.ts';
 import { checkSchema, migrate } from './migrations.ts';
 import { createNames } from './names.ts';
 import { createEnvironments, createFacts } from './records.ts';
@@ -47,7 +48,7 @@ export function openMemoryStore(): Result<Store> {
 }
 
 function openForWriting(directory: string, file: string): Result<Store> {
-  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  makeDirectory(directory);
   if (isNetworkFileSystem(statfsSync(directory).type)) {
     return failure(stateProblem('state.network-file-system', `${directory} is on a network file system`));
   }
