@@ -7,6 +7,7 @@
 import type { EventSink, RunSummary } from '../base/event.ts';
 import { Controller } from '../controller.ts';
 import { type ExitStatus, exitStatus, type Invocation } from './command.ts';
+import { dropOldHistory } from './old-history.ts';
 import { commonRequest } from './pick.ts';
 import { refuse } from './refuse.ts';
 import { type Workspace, withWorkspace } from './workspace.ts';
@@ -73,7 +74,12 @@ async function loop(
   });
   if (options.unannounced !== true) workspace.output.remark(workspace.source.describe());
   options.onReady?.(workspace, controller);
+  const { store, services, output } = workspace;
+  const stopDropping = dropOldHistory(store.history, services.clock, (error) =>
+    output.remark(`old runs could not be dropped: ${String(error)}`),
+  );
   await controller.run(signal);
+  stopDropping();
   if (interrupted.aborted) return exitStatus.interrupted;
   return bad.size === 0 ? exitStatus.done : exitStatus.failure;
 }
