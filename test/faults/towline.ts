@@ -9,7 +9,7 @@ import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect } from 'vitest';
-import type { Problem } from '../../agent/protocol/problem.ts';
+import { type Problem, placed } from '../../agent/protocol/problem.ts';
 import type { RunEvent, RunSummary } from '../../reconciler/base/event.ts';
 
 const main = resolve(import.meta.dirname, '../../reconciler/main.ts');
@@ -169,8 +169,9 @@ function problemsOf(said: Said): Problem[] {
   if (said.type === 'problem' || said.type === 'host-failed') return withCauses(said.problem);
   if (said.type === 'run-finished') return said.summary.problem === undefined ? [] : [said.summary.problem];
   if (said.type !== 'host-finished') return [];
-  const { problem, reports } = said.result;
-  return [problem, ...reports.map((report) => report.problem)].filter((each) => each !== undefined);
+  const { host, role, result } = said;
+  const reported = result.reports.map(({ problem, resource }) => problem && placed(problem, { resource }));
+  return [result.problem, ...reported].flatMap((each) => (each ? [placed(each, { host, role })] : []));
 }
 
 function withCauses(problem: Problem): Problem[] {
