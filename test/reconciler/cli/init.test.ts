@@ -4,8 +4,8 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { runGit } from '../../helpers/git-repository.ts';
+import { type Ran, runCommand } from '../../helpers/run-command.ts';
 import { temporaryDirectories } from '../../helpers/temporary-directory.ts';
-import { type Ran, runTowline } from '../../helpers/towline-command.ts';
 
 const root = resolve(import.meta.dirname, '../../..');
 const fresh = temporaryDirectories();
@@ -13,7 +13,7 @@ const home = fresh();
 const parent = fresh();
 const fleet = join(parent, 'fleet');
 const towline = (argv: readonly string[], directory = fleet): Promise<Ran> =>
-  runTowline(argv, { directory, home });
+  runCommand(argv, { directory, home });
 
 let made: Ran;
 beforeAll(async () => {
