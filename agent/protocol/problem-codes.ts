@@ -6,7 +6,8 @@
 
 import type { Disposition, Problem, ProblemDetails } from './problem.ts';
 
-export const agentDispositions = {
+/** Codes that need no person; by far the smaller part of what travels. */
+const passing = {
   'protocol.frame-too-large': 'defect',
   'protocol.bad-frame': 'defect',
   'protocol.bad-message': 'defect',
@@ -21,39 +22,47 @@ export const agentDispositions = {
   'blob.refused': 'defect',
   'blob.corrupt': 'retry',
   'blob.missing': 'defect',
-  'resource.failed': 'stalled',
-  'resource.not-converged': 'stalled',
   'resource.surprise': 'defect',
-  'resource.timeout': 'stalled',
-  'resource.condition-failed': 'stalled',
-  'resource.stopped': 'stalled',
-  'resource.assertion': 'stalled',
-  'file.unreadable': 'stalled',
-  'file.wrong-type': 'stalled',
-  'file.parent-missing': 'stalled',
-  'file.not-permitted': 'stalled',
-  'file.disk-full': 'stalled',
-  'file.read-only': 'stalled',
-  'file.invalid': 'stalled',
-  'file.too-large': 'stalled',
-  'file.unknown-owner': 'stalled',
-  'template.failed': 'stalled',
-  'command.failed': 'stalled',
-  'command.not-found': 'stalled',
-  'package.failed': 'stalled',
-  'package.unknown': 'stalled',
   'package.locked': 'retry',
-  'package.unsupported': 'stalled',
-  'service.unsupported': 'stalled',
-  'service.unknown': 'stalled',
-  'service.failed': 'stalled',
-  'account.failed': 'stalled',
-  'account.conflict': 'stalled',
 } as const satisfies Record<string, Disposition>;
 
-export type AgentProblemCode = keyof typeof agentDispositions;
+/** What stays so until a person acts: a type only, to keep it off the hosts. */
+type StalledCode =
+  | 'resource.failed'
+  | 'resource.not-converged'
+  | 'resource.timeout'
+  | 'resource.condition-failed'
+  | 'resource.stopped'
+  | 'resource.assertion'
+  | 'file.unreadable'
+  | 'file.wrong-type'
+  | 'file.parent-missing'
+  | 'file.not-permitted'
+  | 'file.disk-full'
+  | 'file.read-only'
+  | 'file.invalid'
+  | 'file.too-large'
+  | 'file.unknown-owner'
+  | 'template.failed'
+  | 'command.failed'
+  | 'command.not-found'
+  | 'package.failed'
+  | 'package.unknown'
+  | 'package.unsupported'
+  | 'service.unsupported'
+  | 'service.unknown'
+  | 'service.failed'
+  | 'account.failed'
+  | 'account.conflict';
+
+export type AgentProblemCode = keyof typeof passing | StalledCode;
+
+/** What is to be done about problems of a code, and by whom. */
+export function dispositionOf(code: AgentProblemCode): Disposition {
+  return (passing as Partial<Record<AgentProblemCode, Disposition>>)[code] ?? 'stalled';
+}
 
 /** Makes a problem with one of the agent's codes; its hint is still empty. */
 export function agentProblem(code: AgentProblemCode, message: string, details: ProblemDetails = {}): Problem {
-  return { code, disposition: agentDispositions[code], message, hint: '', ...details };
+  return { code, disposition: dispositionOf(code), message, hint: '', ...details };
 }

@@ -5,11 +5,7 @@
  */
 
 import type { Problem, ProblemDetails, ProblemKind } from '../../../agent/protocol/problem.ts';
-import {
-  type AgentProblemCode,
-  agentDispositions,
-  agentProblem,
-} from '../../../agent/protocol/problem-codes.ts';
+import { type AgentProblemCode, agentProblem, dispositionOf } from '../../../agent/protocol/problem-codes.ts';
 
 const hints: Readonly<Record<AgentProblemCode, string>> = {
   'protocol.frame-too-large':
@@ -68,7 +64,7 @@ const hints: Readonly<Record<AgentProblemCode, string>> = {
 export const agentProblems: Readonly<Record<string, ProblemKind>> = Object.fromEntries(
   Object.entries(hints).map(([code, hint]) => [
     code,
-    { disposition: agentDispositions[code as AgentProblemCode], hint },
+    { disposition: dispositionOf(code as AgentProblemCode), hint },
   ]),
 );
 
