@@ -24,8 +24,11 @@ export interface ChannelListener {
   ended(problem?: Problem): void;
 }
 
-/** Events kept while there is no credit; output beyond it is dropped and said so. */
+/** Events kept while there is no credit, and sent in one frame; output beyond it is dropped and said so. */
 const eventBacklogBytes = 1024 * 1024;
+
+/** Whole silent heartbeats besides the one in which something was heard last: less than three in all. */
+const silentBeatsLimit = 2;
 
 interface QueuedEvent {
   readonly call: number;
@@ -41,6 +44,7 @@ export class Channel {
   #queuedBytes = 0;
   #credit = 0;
   #flushing = false;
+  #dropping = false;
   #ended = false;
   #heard = true;
   #silentBeats = 0;
@@ -55,16 +59,26 @@ export class Channel {
     output.on('error', () => this.#end());
   }
 
-  /** Sends a message at once, after the events that were queued before it. */
+  /** Sends a message at once; the answer of a call comes after the call's events, whatever the credit. */
   send(message: AgentMessage): void {
-    this.#flush(true);
+    if (message.type === 'converged' || message.type === 'executed') this.#flush(true);
     this.#write(message);
   }
 
   /** Queues an event of a call; it leaves with its neighbours in one frame. */
   event(call: number, event: AgentEvent): void {
     const bytes = JSON.stringify(event).length;
-    if (event.event === 'output' && this.#queuedBytes + bytes > eventBacklogBytes) return;
+    const isOutput = event.event === 'output';
+    if (isOutput && this.#queuedBytes + bytes > eventBacklogBytes) {
+      if (!this.#dropping) this.#enqueue(call, { ...event, text: '… output dropped\n' });
+      this.#dropping = true;
+      return;
+    }
+    if (isOutput) this.#dropping = false;
+    this.#enqueue(call, event, bytes);
+  }
+
+  #enqueue(call: number, event: AgentEvent, bytes = JSON.stringify(event).length): void {
     this.#queue.push({ call, event, bytes });
     this.#queuedBytes += bytes;
     if (this.#flushing) return;
@@ -81,7 +95,7 @@ export class Channel {
     this.#flush(false);
   }
 
-  /** Starts the heartbeat: one ping per period without traffic, lost after three silent ones. */
+  /** Starts the heartbeat: one ping a period; a peer silent for three of them is lost. */
   keepAlive(seconds: number): void {
     clearInterval(this.#beat);
     this.#beat = setInterval(() => this.#tick(), seconds * 1000);
@@ -98,8 +112,8 @@ export class Channel {
   #tick(): void {
     this.#silentBeats = this.#heard ? 0 : this.#silentBeats + 1;
     this.#heard = false;
-    if (this.#silentBeats >= 3) {
-      this.#end(agentProblem('agent.link-lost', 'the reconciler has been silent for three heartbeats'));
+    if (this.#silentBeats >= silentBeatsLimit) {
+      this.#end(agentProblem('agent.link-lost', 'the reconciler has been silent for too long'));
       return;
     }
     this.#write({ type: 'ping', id: 0 });
@@ -124,9 +138,14 @@ export class Channel {
   #flush(all: boolean): void {
     while (this.#queue.length > 0 && (all || this.#credit > 0)) {
       const call = (this.#queue[0] as QueuedEvent).call;
-      const other = this.#queue.findIndex((queued) => queued.call !== call);
-      const batch = this.#queue.splice(0, other === -1 ? this.#queue.length : other);
-      const bytes = batch.reduce((sum, queued) => sum + queued.bytes, 0);
+      const limit = all ? eventBacklogBytes : Math.min(this.#credit, eventBacklogBytes);
+      let bytes = 0;
+      const end = this.#queue.findIndex((queued) => {
+        if (queued.call !== call || (bytes > 0 && bytes + queued.bytes > limit)) return true;
+        bytes += queued.bytes;
+        return false;
+      });
+      const batch = this.#queue.splice(0, end === -1 ? this.#queue.length : end);
       this.#queuedBytes -= bytes;
       this.#credit -= bytes;
       this.#write({ type: 'events', id: call, events: batch.map((queued) => queued.event) });

@@ -89,7 +89,14 @@ export class Dispatcher {
       stop,
       emit: (event) => this.#options.channel.event(message.id, event),
     });
-    this.#options.channel.send({ type: 'converged', id: message.id, result });
+    const { channel } = this.#options;
+    try {
+      channel.send({ type: 'converged', id: message.id, result });
+    } catch {
+      // Too large for a frame: the events told the changes already.
+      const reports = result.reports.map((report) => ({ ...report, changes: [] }));
+      channel.send({ type: 'converged', id: message.id, result: { ...result, reports } });
+    }
   }
 
   async #exec(message: ExecMessage, stop: AbortSignal): Promise<void> {

@@ -17,6 +17,9 @@ import type { Problem } from './protocol/problem.ts';
 import { agentProblem } from './protocol/problem-codes.ts';
 import { PROTOCOL_VERSION } from './protocol/version.ts';
 
+/** Milliseconds a reconciler has to answer hello. */
+const welcomeWithin = 60_000;
+
 export interface SessionOptions {
   readonly input: Readable;
   readonly output: Writable;
@@ -27,6 +30,8 @@ export interface SessionOptions {
   readonly node: string;
   /** Milliseconds, monotonic. */
   readonly now: () => number;
+  /** Milliseconds; default a minute. */
+  readonly welcomeWithin?: number;
   /** ISO 8601. */
   readonly date: () => string;
 }
@@ -70,6 +75,7 @@ class Session {
   #state: State = { name: 'handshaking' };
   readonly closed: Promise<void>;
   #close: () => void = () => {};
+  #unanswered: NodeJS.Timeout | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
@@ -98,6 +104,8 @@ class Session {
   async hello(): Promise<void> {
     const [{ facts, problems }, journal] = await Promise.all([gatherFacts(), this.#journal.entries()]);
     this.#dispatcher.facts = facts;
+    const late = agentProblem('agent.link-lost', 'no answer to hello came in time');
+    this.#unanswered = setTimeout(() => this.#ended(late), this.#options.welcomeWithin ?? welcomeWithin);
     const { agent, pid, node } = this.#options;
     this.#channel.send({
       type: 'hello',
@@ -113,14 +121,16 @@ class Session {
   }
 
   #message(message: ReconcilerMessage): void {
+    if (this.#state.name === 'draining' || this.#state.name === 'closed') return;
     if (message.type === 'welcome') {
       this.#state = next(this.#state, 'welcome');
+      clearTimeout(this.#unanswered);
       this.#channel.keepAlive(message.heartbeat);
       this.#channel.grant(message.credit);
     } else if (this.#state.name === 'ready') {
       if (message.type === 'close') this.#ended();
       else this.#dispatcher.dispatch(message);
-    } else if (this.#state.name === 'handshaking') {
+    } else {
       this.#ended(agentProblem('protocol.illegal-state', `${message.type} before welcome`));
     }
   }
@@ -128,6 +138,7 @@ class Session {
   #ended(problem?: Problem): void {
     if (this.#state.name === 'draining' || this.#state.name === 'closed') return;
     this.#state = next(this.#state, 'ended');
+    clearTimeout(this.#unanswered);
     const why = problem ?? agentProblem('agent.link-lost', 'the reconciler closed the line');
     this.#blobs.lost(why);
     void this.#drain(why, problem);

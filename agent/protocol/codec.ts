@@ -13,9 +13,11 @@ import type * as z from './schema.ts';
 /** Shorter messages are not worth deflating. */
 const deflateFrom = 512;
 
-/** The bytes of a message. */
+/** The bytes of a message. Throws protocol.frame-too-large for what the peer would refuse once inflated. */
 export function encodeMessage(message: object): Buffer[] {
   const text = Buffer.from(JSON.stringify(message));
+  if (text.length >= frameLimit)
+    throw new ProblemError(agentProblem('protocol.frame-too-large', `${text.length} bytes to send`));
   if (text.length < deflateFrom) return encodeFrame(frameTypes.message, text);
   return encodeFrame(frameTypes.deflated, deflateRawSync(text, { level: 6 }));
 }

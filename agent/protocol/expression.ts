@@ -4,6 +4,7 @@
  * Pure; never evaluates text.
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import type { Json } from './json.ts';
 import * as z from './schema.ts';
 
@@ -18,7 +19,7 @@ export type Expression =
   | { readonly op: Comparison; readonly left: Expression; readonly right: Expression };
 
 export const expressionSchema: z.Schema<Expression> = z.lazy(() =>
-  z.union([
+  z.variants('op', [
     z.object({ op: z.literal('value'), value: z.json() }),
     z.object({ op: z.literal('get'), path: z.array(z.string()) }),
     z.object({ op: z.literal('not'), of: expressionSchema }),
@@ -115,7 +116,5 @@ function ordered(op: '<' | '<=' | '>' | '>=', left: Evaluated, right: Evaluated)
 }
 
 function same(left: Evaluated, right: Evaluated): boolean {
-  if (left === right) return true;
-  if (left === undefined || right === undefined) return false;
-  return JSON.stringify(left) === JSON.stringify(right);
+  return left === right || isDeepStrictEqual(left, right);
 }

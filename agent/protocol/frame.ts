@@ -26,6 +26,7 @@ export interface Frame {
 export const frameLimit = 16 * 1024 * 1024;
 const headerSize = 4;
 const chunkHeaderSize = 38;
+const joinBelow = 64 * 1024;
 
 /** The bytes of one frame, as the parts to write. */
 export function encodeFrame(type: FrameType, ...body: readonly Buffer[]): Buffer[] {
@@ -79,8 +80,7 @@ export class FrameDecoder {
   }
 
   *push(bytes: Buffer): Generator<Frame> {
-    this.#parts.push(bytes);
-    this.#held += bytes.length;
+    this.#hold(bytes);
     for (;;) {
       if (this.#held < headerSize + 1) return;
       const head = this.#peek(headerSize + 1);
@@ -90,6 +90,16 @@ export class FrameDecoder {
       const frame = this.#take(headerSize + length);
       yield { type: frame[headerSize] as FrameType, body: frame.subarray(headerSize + 1) };
     }
+  }
+
+  /** Small parts are joined with their like, so that a peer that sends byte by byte costs no more than its bytes. */
+  #hold(bytes: Buffer): void {
+    this.#held += bytes.length;
+    let last = bytes;
+    while (last.length < joinBelow && (this.#parts.at(-1)?.length ?? joinBelow) <= last.length) {
+      last = Buffer.concat([this.#parts.pop() as Buffer, last]);
+    }
+    this.#parts.push(last);
   }
 
   #verify(length: number, type: number): void {

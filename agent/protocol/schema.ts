@@ -23,6 +23,8 @@ export type Check<T> = (value: T) => string | undefined;
 type Report = (path: Path, message: string) => void;
 type Read<T> = (value: unknown, path: Path, report: Report) => T;
 
+const issuesLimit = 100;
+
 /** One validator. */
 export class Schema<T> {
   readonly read: Read<T>;
@@ -55,11 +57,20 @@ export class Schema<T> {
     });
   }
 
-  /** Validates; never throws. */
+  /** Validates; never throws. Gives up after so many issues that nobody reads on, or levels that the stack does not hold. */
   safeParse(value: unknown): Parsed<T> {
     const issues: Issue[] = [];
-    const data = this.read(value, [], (path, message) => issues.push({ path, message }));
-    return issues.length === 0 ? { success: true, data } : { success: false, error: { issues } };
+    const report: Report = (path, message) => {
+      if (issues.push({ path, message }) === issuesLimit) throw issues;
+    };
+    try {
+      const data = this.read(value, [], report);
+      if (issues.length === 0) return { success: true, data };
+    } catch (error) {
+      if (error instanceof RangeError) issues.push({ path: [], message: 'is nested too deeply' });
+      else if (error !== issues) throw error;
+    }
+    return { success: false, error: { issues } };
   }
 }
 

@@ -5,7 +5,7 @@
  */
 
 import type { AgentEvent, AgentMessage } from '../../agent/protocol/message.ts';
-import { failure, type Problem, type Result, success } from '../../agent/protocol/problem.ts';
+import { failure, type Problem, ProblemError, type Result, success } from '../../agent/protocol/problem.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
 
 /** Messages that end a call. */
@@ -28,7 +28,7 @@ export class PendingCalls {
   readonly #pending = new Map<number, Pending>();
   #lastId = 0;
 
-  /** Opens a call that a message of this type answers; `send` gets its id. */
+  /** Opens a call that a message of this type answers; `send` gets its id. What cannot be sent ends it. */
   open<T extends Answer['type']>(
     answer: T,
     send: (id: number) => void,
@@ -39,7 +39,12 @@ export class PendingCalls {
     const id = this.#lastId;
     this.#pending.set(id, { answer, settle: resolve, onEvents: options.onEvents, timer: undefined });
     if (options.deadline !== undefined) this.limit(id, options.deadline);
-    send(id);
+    try {
+      send(id);
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      this.#end(id, failure(error.problem));
+    }
     return promise as Promise<Result<Extract<Answer, { type: T }>>>;
   }
 
