@@ -4,10 +4,17 @@
  * Pure.
  */
 
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { packageFile } from '../base/package-file.ts';
 import { type Line, toned } from '../report/line.ts';
 import type { DemoHost } from './demo-hosts.ts';
 import type { Saying } from './narrator.ts';
+
+interface Surroundings {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Where the person is. */
+  readonly directory: string;
+}
 
 interface Place {
   readonly policy: string;
@@ -46,10 +53,7 @@ export function editHints({ policy, hosts }: Place): Saying {
 }
 
 /** Goodbye: what is left, and what to try next. */
-export function farewell(
-  environment: Readonly<Record<string, string | undefined>>,
-  kept: string | undefined,
-): Saying {
+export function farewell({ environment, directory }: Surroundings, kept: string | undefined): Saying {
   const towline = commandName(environment);
   const lookBack =
     kept === undefined
@@ -64,7 +68,7 @@ export function farewell(
     ...lookBack,
     [`${towline} init fleet`, 'a policy repository for hosts of your own'],
     [`${towline} --help`, 'every command'],
-    ['docs/guides/five-minutes.md', 'from there to the first host'],
+    [shortest(packageFile('docs/guides/five-minutes.md'), directory), 'from there to the first host'],
   ] as const;
   const width = Math.max(...next.map(([line]) => line.length));
   const left = kept === undefined ? 'The hosts and everything they held are gone.' : `Kept: ${kept}`;
@@ -79,6 +83,12 @@ export function farewell(
       ),
     ],
   };
+}
+
+/** A path as a person in `directory` would write it. */
+function shortest(path: string, directory: string): string {
+  const from = relative(directory, path);
+  return from.length < path.length ? from : path;
 }
 
 /** How the person called us: through npm in a checkout, or as a program. */

@@ -6,7 +6,7 @@
 
 import { cpSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { packageFile } from '../base/package-file.ts';
 
 /** What an editor or an earlier try leaves in the template of a checkout. */
 const leftovers = ['.towline', 'node_modules', '.gitignore'];
@@ -15,17 +15,11 @@ const leftovers = ['.towline', 'node_modules', '.gitignore'];
 export function copyTemplate(directory: string): readonly string[] {
   mkdirSync(directory, { recursive: true });
   const filter = (source: string): boolean => !leftovers.includes(basename(source));
-  cpSync(templateDirectory(), directory, { recursive: true, filter });
+  cpSync(packageFile('repo-template'), directory, { recursive: true, filter });
   // npm leaves files named .gitignore out of packages.
   renameSync(join(directory, 'gitignore'), join(directory, '.gitignore'));
   return readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(directory.length + 1))
     .sort();
-}
-
-/** Beside the bundle in a release, at the root of a checkout. */
-function templateDirectory(): string {
-  const up = import.meta.url.endsWith('.ts') ? '../../repo-template' : '../repo-template';
-  return fileURLToPath(new URL(up, import.meta.url));
 }

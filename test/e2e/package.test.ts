@@ -48,6 +48,7 @@ describe('the package', () => {
       'dist/agent.cjs',
       'dist/policy-worker.js',
       'types',
+      'docs/guides/five-minutes.md',
     ])
       expect(existsSync(join(installed, part)), part).toBe(true);
     for (const part of ['agent', 'reconciler', 'test', 'scripts'])
@@ -69,7 +70,14 @@ describe('the package', () => {
     const fleet = join(project, 'fleet');
     const command = join(project, 'node_modules/.bin/towline');
     const valid = await run(command, ['validate'], { cwd: fleet, timeoutMs: minutes });
-    expect(valid).toMatchObject({ status: 0, stderr: '' });
+    expect(valid).toEqual({ status: 0, stdout: '', stderr: 'valid: production, preview\n' });
+  });
+
+  it('shows its demo', async () => {
+    const ran = await towline('demo', '--once');
+    expect(ran).toMatchObject({ status: 0, stderr: '' });
+    expect(ran.stdout).toMatch(/db-1 .* not contacted/);
+    expect(ran.stdout).toContain('node_modules/towline/docs/guides/five-minutes.md');
   });
 
   it('answers a wrong command with usage and status 64', async () => {

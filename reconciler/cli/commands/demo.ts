@@ -95,9 +95,7 @@ async function guide(invocation: Invocation, stage: Stage): Promise<ExitStatus> 
     stage.narrator.step('Your turn: every file you save is applied', editHints(stage));
     await watchFiles(invocation);
   }
-  stage.narrator.say(
-    farewell(surroundings.environment, options.dir === undefined ? undefined : stage.folder),
-  );
+  stage.narrator.say(farewell(surroundings, options.dir === undefined ? undefined : stage.folder));
   return exitStatus.done;
 }
 
