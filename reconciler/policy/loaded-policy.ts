@@ -89,29 +89,25 @@ export class SnapshotPolicy implements LoadedPolicy {
     const { subjects, answers } = asked;
     let { open } = asked;
     let evaluated: ReadonlySet<number> = new Set();
-    for (let size = firstBatch; ; size = Math.min(2 * size, largestBatch)) {
-      const misses: [number, Miss][] = [];
-      for (const index of open) {
+    for (let size = firstBatch; open.length > 0; size = Math.min(2 * size, largestBatch)) {
+      const batch = new Batch(size);
+      open = open.filter((index) => {
         const subject = subjects[index] as Subject;
         const found = role.memo.find(this.#look(role, subject));
-        if ('answer' in found) {
-          answers[index] = forHost(found.answer, subject.host.name);
-          if (!evaluated.has(index)) this.#parts.counters.hits += 1;
-        } else misses.push([index, found]);
-      }
-      if (misses.length === 0) return undefined;
-      const batch = distinct(misses, size);
-      const problem = await this.#evaluateBatch(
-        role,
-        batch.map((index) => subjects[index] as Subject),
-      );
-      open = misses.map(([index]) => index);
+        if (!('answer' in found)) return batch.offer(index, found);
+        answers[index] = forHost(found.answer, subject.host.name);
+        if (!evaluated.has(index)) this.#parts.counters.hits += 1;
+        return false;
+      });
+      const sent = batch.indexes.map((index) => subjects[index] as Subject);
+      const problem = await this.#evaluateBatch(role, sent);
       if (problem !== undefined) {
         for (const index of open) answers[index] = { kind: 'failed', problems: [problem] };
         return problem;
       }
-      evaluated = new Set(batch);
+      evaluated = new Set(batch.indexes);
     }
+    return undefined;
   }
 
   /** Ids of every file and folder that evaluations of the role have asked for so far. */
@@ -260,17 +256,24 @@ class HostPlan {
 }
 
 /** One subject for each place where the memo ended, so that equal hosts are not evaluated twice. */
-function distinct(misses: readonly [number, Miss][], most: number): number[] {
-  const seen = new Map<object, Set<unknown>>();
-  const batch: number[] = [];
-  for (const [index, { node, value }] of misses) {
-    if (batch.length === most) break;
-    const values = seen.get(node) ?? new Set();
-    if (values.has(value)) continue;
-    seen.set(node, values.add(value));
-    batch.push(index);
+class Batch {
+  readonly indexes: number[] = [];
+  readonly #most: number;
+  readonly #seen = new Map<object, Set<unknown>>();
+
+  constructor(most: number) {
+    this.#most = most;
   }
-  return batch;
+
+  /** Takes a subject unless there is no room or one like it is there; always true. */
+  offer(index: number, { node, value }: Miss): true {
+    if (this.indexes.length >= this.#most) return true;
+    const values = this.#seen.get(node) ?? new Set();
+    if (values.has(value)) return true;
+    this.#seen.set(node, values.add(value));
+    this.indexes.push(index);
+    return true;
+  }
 }
 
 function isNeed(outcome: Outcome | FilesNeeded): outcome is FilesNeeded {

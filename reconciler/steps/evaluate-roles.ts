@@ -7,7 +7,7 @@
 import type { Host } from '../../inventory/model.ts';
 import { limitHosts, selectHosts } from '../../inventory/select.ts';
 import type { RoleEvaluations } from '../plan/affected.ts';
-import type { Subject } from '../policy/model.ts';
+import type { RoleDefinition, Subject } from '../policy/model.ts';
 import { goOn, type Loaded, type Run, type RunRequest, type Step } from './run.ts';
 
 export const evaluateRoles: Step = {
@@ -31,13 +31,13 @@ export async function evaluate(run: Run): Promise<readonly RoleEvaluations[]> {
     subjects.set(host.name, made);
     return made;
   };
-  const evaluated: RoleEvaluations[] = [];
-  for (const role of roles) {
+  const evaluateRole = async (role: RoleDefinition): Promise<RoleEvaluations> => {
     const hosts = narrowed(selectHosts(inventory, role.targets), run.request);
     const evaluations = hosts.length === 0 ? [] : await policy.evaluate(role.name, hosts.map(subjectOf));
-    evaluated.push({ role: role.name, hosts: hosts.map((host) => host.name), evaluations });
-  }
-  return evaluated;
+    return { role: role.name, hosts: hosts.map((host) => host.name), evaluations };
+  };
+  // All at once: while the worker runs one role, the answers known for the next are looked up here.
+  return Promise.all(roles.map(evaluateRole));
 }
 
 /** The hosts of a list that a request may touch. */

@@ -22,7 +22,7 @@ export function largePolicy(size: FleetSize): Record<string, string> {
   };
   for (let index = 0; index < size.roles; index += 1) {
     const folder = `roles/${roleName(index)}`;
-    files[`${folder}/role.ts`] = roleText(index);
+    files[`${folder}/role.ts`] = roleText(index, false);
     files[`${folder}/templates/app.conf.njk`] = templateText('first');
   }
   return files;
@@ -43,9 +43,8 @@ export function hostName(index: number): string {
   return `host${String(index).padStart(5, '0')}`;
 }
 
-/** Every role reads two variables of groups and two facts; every tenth one also a variable that differs on each host. */
-function roleText(index: number): string {
-  const own = index % 10 === 9;
+/** A role that reads variables of groups and two facts; with `own` also a variable that differs on each host. */
+export function roleText(index: number, own: boolean): string {
   const name = roleName(index);
   return `import { defineRole, directory, template${own ? ', file' : ''} } from 'towline';
 
