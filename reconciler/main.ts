@@ -20,6 +20,14 @@ function interrupt(): void {
 process.on('SIGINT', interrupt);
 process.on('SIGTERM', interrupt);
 
+/** Who reads our output may have seen enough, as `head` does; the work goes on. */
+function onBroken(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+}
+
+process.stdout.on('error', onBroken);
+process.stderr.on('error', onBroken);
+
 const { version } = createRequire(import.meta.url)('../package.json') as { version: string };
 
 const surroundings: Surroundings = {

@@ -5,6 +5,7 @@
  */
 
 import type { Problem } from '../../agent/protocol/problem.ts';
+import { escapeJson } from '../report/escape.ts';
 import { paintLines } from '../report/line.ts';
 import { problemLines } from '../report/problem-text.ts';
 import { chooseStyle, type Style } from '../report/style.ts';
@@ -25,6 +26,11 @@ export interface Output {
   problems(problems: readonly Problem[]): void;
 }
 
+/** One line of JSON; what could steer a terminal is escaped. */
+export function jsonLine(data: unknown): string {
+  return `${escapeJson(JSON.stringify(data))}\n`;
+}
+
 /** The output of one invocation. */
 export function createOutput(surroundings: Surroundings, options: Pick<Options, 'json' | 'color'>): Output {
   const { stdout, stderr, environment } = surroundings;
@@ -36,7 +42,7 @@ export function createOutput(surroundings: Surroundings, options: Pick<Options, 
     width,
     lines: (lines) => void stdout.write(lines.map((line) => `${line}\n`).join('')),
     document(data, view) {
-      if (options.json) stdout.write(`${JSON.stringify(data)}\n`);
+      if (options.json) stdout.write(jsonLine(data));
       else
         stdout.write(
           view(style, width)
@@ -48,8 +54,7 @@ export function createOutput(surroundings: Surroundings, options: Pick<Options, 
       if (!options.json) stderr.write(`${errorStyle.paint('dim', text)}\n`);
     },
     problems(problems) {
-      if (options.json)
-        for (const problem of problems) stdout.write(`${JSON.stringify({ type: 'problem', problem })}\n`);
+      if (options.json) for (const problem of problems) stdout.write(jsonLine({ type: 'problem', problem }));
       else {
         const columns = stderr.columns ?? unknownWidth;
         for (const problem of problems) {

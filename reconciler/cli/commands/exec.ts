@@ -11,6 +11,7 @@ import { padToWidth } from '../../report/display-width.ts';
 import { escapeText } from '../../report/escape.ts';
 import { type Command, type ExitStatus, exitStatus, type Invocation } from '../command.ts';
 import { type Fleet, readFleet } from '../fleet.ts';
+import { jsonLine } from '../output.ts';
 import { refuse } from '../refuse.ts';
 import { type Workspace, withWorkspace } from '../workspace.ts';
 
@@ -70,7 +71,7 @@ async function runOn(
 ): Promise<boolean> {
   const { interrupted, stdout, stderr } = invocation.surroundings;
   const say = (stream: 'stdout' | 'stderr', line: string): void => {
-    if (invocation.options.json) stdout.write(`${JSON.stringify({ host, stream, line })}\n`);
+    if (invocation.options.json) stdout.write(jsonLine({ host, stream, line }));
     else (stream === 'stdout' ? stdout : stderr).write(`${prefix}  ${escapeText(line)}\n`);
   };
   const spec = connectionFor(fleet.inventory, host, {});
@@ -95,7 +96,7 @@ async function runOn(
   );
   for (const stream of ['stdout', 'stderr'] as const) if (rest[stream] !== '') say(stream, rest[stream]);
   if (!ended.ok) workspace.output.problems([ended.problem]);
-  else if (invocation.options.json) stdout.write(`${JSON.stringify({ host, ...ended.value })}\n`);
+  else if (invocation.options.json) stdout.write(jsonLine({ host, ...ended.value }));
   else if (ended.value.status !== 0)
     say('stderr', `ended with ${ended.value.signal ?? `status ${ended.value.status}`}`);
   return ended.ok && ended.value.status === 0;

@@ -14,7 +14,7 @@ import { type Desired, pairKey } from '../../plan/affected.ts';
 import type { RoleDefinition } from '../../policy/model.ts';
 import type { LedgerEntry } from '../../state/store.ts';
 import type { Loaded, Run } from '../../steps/run.ts';
-import type { Command } from '../command.ts';
+import { type Command, exitStatus } from '../command.ts';
 import { oneRun } from '../one-run.ts';
 import {
   type ExplainData,
@@ -36,6 +36,7 @@ export const explain: Command = {
   run(invocation) {
     const [host = '', role = '', resource] = invocation.args;
     let affected: readonly Affected[] = [];
+    let isKnown = false;
     const watch = (event: RunEvent): void => {
       if (event.type === 'planned') affected = event.affected;
     };
@@ -46,12 +47,13 @@ export const explain: Command = {
       records: false,
       live: false,
       watch,
-      statusOf: (run) => (run.problems.length > 0 ? 1 : 0),
+      statusOf: () => (isKnown ? exitStatus.done : exitStatus.failure),
       show: async (run, _, workspace) => {
         const { output } = workspace;
         if (run.problems.length > 0 || run.loaded === undefined) return output.problems(run.problems);
         const asked = { host, role, resource, affected: affected.find((each) => each.role === role) };
         const data = await explainData(run, workspace, asked);
+        isKnown = !('code' in data);
         if ('code' in data) output.problems([data]);
         else output.document(data, (style, width) => explainView(data, style, width));
       },

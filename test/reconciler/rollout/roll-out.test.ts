@@ -250,14 +250,15 @@ export default defineRole({ resources: ({ vars }) => [
     expect(bench.fleet.host('a').logins).toBe(1);
   });
 
-  it('names a host whose settings allow no connection, and remembers that it was not reached', async () => {
+  it('contacts nobody when the settings of one host are wrong', async () => {
     const bench = await begin(
       ['a', 'b'],
       { one: fileRole('one', `'x'`) },
       { a: { towline_become: 'magic' } },
     );
     const { summary } = await bench.reconcile();
-    expect(summary.outcome === 'stalled' || summary.hosts.unreachable.includes('a')).toBe(true);
+    expect(summary).toMatchObject({ outcome: 'stalled', problem: { where: { file: 'inventory.toml' } } });
+    expect(bench.fleet.host('b').logins).toBe(0);
   });
 
   it('contacts only the hosts of a limit, and releases nothing under it', async () => {
