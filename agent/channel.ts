@@ -68,14 +68,10 @@ export class Channel {
   /** Queues an event of a call; it leaves with its neighbours in one frame. */
   event(call: number, event: AgentEvent): void {
     const bytes = JSON.stringify(event).length;
-    const isOutput = event.event === 'output';
-    if (isOutput && this.#queuedBytes + bytes > eventBacklogBytes) {
-      if (!this.#dropping) this.#enqueue(call, { ...event, text: '… output dropped\n' });
-      this.#dropping = true;
-      return;
-    }
-    if (isOutput) this.#dropping = false;
-    this.#enqueue(call, event, bytes);
+    const isOver = this.#dropping || this.#queuedBytes + bytes > eventBacklogBytes;
+    if (event.event !== 'output' || !isOver) return this.#enqueue(call, event, bytes);
+    if (!this.#dropping) this.#enqueue(call, { ...event, text: '… output dropped\n' });
+    this.#dropping = true;
   }
 
   #enqueue(call: number, event: AgentEvent, bytes = JSON.stringify(event).length): void {
@@ -147,6 +143,7 @@ export class Channel {
       });
       const batch = this.#queue.splice(0, end === -1 ? this.#queue.length : end);
       this.#queuedBytes -= bytes;
+      this.#dropping = false;
       this.#credit -= bytes;
       this.#write({ type: 'events', id: call, events: batch.map((queued) => queued.event) });
     }
