@@ -98,6 +98,8 @@ export class Loop {
       pollSeconds: 0,
     });
     if (!source.ok) throw new Error(source.problem.message);
+    const refreshed = await source.value.refresh();
+    if (!refreshed.ok) throw new Error(refreshed.problem.message);
     const memory = store ?? opened(openMemoryStore());
     const facts = await FactsBook.open(memory.facts, true);
     return new Loop(source.value, memory, { facts, random });
