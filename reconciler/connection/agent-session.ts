@@ -23,8 +23,10 @@ export interface SessionDeadlines {
   readonly heartbeat: number;
   readonly facts: number;
   readonly ping: number;
-  /** Added to what an exec asks for itself, and given to a call that was cancelled. */
+  /** Added to what an exec asks for itself. */
   readonly grace: number;
+  /** Given to a call that was cancelled: with closing, an end asked for takes at most five seconds. */
+  readonly cancel: number;
   readonly close: number;
 }
 
@@ -34,6 +36,7 @@ export const sessionDeadlines: SessionDeadlines = {
   facts: 60_000,
   ping: 15_000,
   grace: 15_000,
+  cancel: 1_500,
   close: 3_000,
 };
 
@@ -61,6 +64,11 @@ export async function openSession(
   }
   return success(new AgentSession(host, { line, hello: first, deadlines }));
 }
+
+const cancelled = connectionProblem(
+  'line.cancelled',
+  'it was stopped; the host finishes what it has in hand, and the next run learns of it',
+);
 
 interface SessionParts {
   readonly line: AgentLine;
@@ -220,7 +228,7 @@ export class AgentSession implements HostSession {
     let call = 0;
     const cancel = (): void => {
       this.#line.writer.message({ type: 'cancel', id: call, reason: 'cancelled by the reconciler' });
-      this.#calls.limit(call, this.#deadlines.grace);
+      this.#calls.limit(call, this.#deadlines.cancel, cancelled);
     };
     const answered = this.#calls.open(
       answer,

@@ -65,16 +65,13 @@ export class PendingCalls {
     return true;
   }
 
-  /** Gives a call at most this many milliseconds from now. */
-  limit(id: number, deadline: number): void {
+  /** Gives a call at most this many milliseconds from now; then it ends with `late`. */
+  limit(id: number, deadline: number, late?: Problem): void {
     const call = this.#pending.get(id);
     if (call === undefined) return;
     clearTimeout(call.timer);
-    const message = `no answer within ${deadline / 1000} s`;
-    call.timer = setTimeout(
-      () => this.#end(id, failure(connectionProblem('line.call-timeout', message))),
-      deadline,
-    );
+    const problem = late ?? connectionProblem('line.call-timeout', `no answer within ${deadline / 1000} s`);
+    call.timer = setTimeout(() => this.#end(id, failure(problem)), deadline);
   }
 
   /** Ends every call with the reason the session ended. */

@@ -109,6 +109,22 @@ describe.skipIf(reason !== undefined)(`an end in the middle${reason ? ` (skipped
     expect(await log('three')).toEqual(wholeLog(3));
   });
 
+  it('ends within five seconds also when the resource in hand takes longer', async () => {
+    const policy = policyFor(slowRole('long', 2, 6));
+    const running = new Running(['run', '--json', '--limit-hosts', 'host1'], policy);
+    await running.until(began('host1', 0), 'the first step');
+    const asked = performance.now();
+    running.signal('SIGTERM');
+    const ended = await running.end(10);
+    expect(performance.now() - asked).toBeLessThan(5500);
+    expect(ended.status).toBe(0);
+    expect(expectProblem(ended, 'line.cancelled').message).toContain('finishes what it has in hand');
+    for (let tries = 0; fleet.host('host1').agentPids().length > 0 && tries < 100; tries += 1)
+      await pause(100);
+    expect(fleet.host('host1').agentPids()).toEqual([]);
+    expect(await log('long')).toEqual(wholeLog(1));
+  });
+
   it('ends while it waits for a host that answers nothing', async () => {
     const host = fleet.host('host2');
     await host.stop();

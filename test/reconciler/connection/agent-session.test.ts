@@ -13,7 +13,15 @@ import { convergeCall, filePlan, fixtureBundle, localSpec, MemoryContents } from
 
 let bundle: AgentBundle;
 let session: AgentSession;
-const deadlines = { ...sessionDeadlines, heartbeat: 300, facts: 2000, ping: 500, grace: 300, close: 500 };
+const deadlines = {
+  ...sessionDeadlines,
+  heartbeat: 300,
+  facts: 2000,
+  ping: 500,
+  grace: 300,
+  cancel: 300,
+  close: 500,
+};
 
 beforeAll(async () => {
   bundle = await fixtureBundle();
@@ -178,14 +186,14 @@ describe('a session with an agent', () => {
     expect(never).toMatchObject({ ok: false, problem: { code: 'line.cancelled' } });
   });
 
-  it('gives a cancelled converge that never answers only its grace', async () => {
+  it('gives a cancelled converge that never answers only a moment', async () => {
     await open();
     const abort = new AbortController();
     const call = convergeCall(filePlan('quiet', []), new MemoryContents());
     const waiting = session.converge(call, abort.signal);
     abort.abort();
     const ended = await waiting;
-    expect(ended.ok ? '' : ended.problem.code).toMatch(/line.call-timeout|protocol.illegal-state/);
+    expect(ended.ok ? '' : ended.problem.code).toMatch(/line.cancelled|protocol.illegal-state/);
   });
 
   it('stays open over many quiet heartbeats', async () => {
