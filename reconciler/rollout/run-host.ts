@@ -167,6 +167,11 @@ function finishedBefore(session: HostSession, task: HostTask, tools: HostTools):
   return { ...last.result, reports: last.reports };
 }
 
+/** The run of a result, unless it came from the journal. */
+function ownRun(session: HostSession, { run }: ConvergeResult): readonly string[] {
+  return session.hello.journal.some((entry) => entry.run === run) ? [] : [run];
+}
+
 /** Runs of the journal that have no record but of this key; the others still say what was done for later roles. */
 function settledRuns(session: HostSession, key: string): readonly string[] {
   const { journal } = session.hello;
@@ -188,7 +193,7 @@ async function conclude(
     : placed(firstProblem(result), { environment: tools.environment, host, role });
   if (mode === 'apply') {
     await writeLedger(task, tools, problem);
-    session.recorded([...new Set([result.run, ...settledRuns(session, result.key)])]);
+    session.recorded([...new Set([...ownRun(session, result), ...settledRuns(session, result.key)])]);
   }
   if (problem === undefined) return { kind: 'done', result };
   return { kind: problem.disposition === 'wait' ? 'waiting' : 'failed', problem, result };
