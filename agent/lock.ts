@@ -5,7 +5,8 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { link, lstat, mkdir, readFile, rmdir, unlink, writeFile } from 'node:fs/promises';
+import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
+import { lstat, mkdir, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pause } from './pause.ts';
 import { guarded } from './system/errors.ts';
@@ -30,31 +31,31 @@ const breakerStaleMs = 10_000;
 /** Tries once to take the host's lock in `directory` for a run. */
 export async function takeLock(directory: string, run: string): Promise<Taken> {
   const path = join(directory, name);
-  const mine: Holder = { pid: process.pid, start: await startTime(process.pid), boot: await bootId(), run };
+  const mine: Holder = { pid: process.pid, start: startTime(process.pid), boot: bootId(), run };
   for (let attempt = 0; attempt < 3; attempt += 1) {
     if (await create(directory, path, mine)) return { free: true, release: () => release(path, mine) };
-    const holder = await readHolder(path);
+    const holder = readHolder(path);
     if (holder === undefined) continue;
-    if (await isAlive(holder)) return { free: false, holder };
+    if (isAlive(holder)) return { free: false, holder };
     await removeStale(path);
   }
-  return { free: false, holder: await readHolder(path) };
+  return { free: false, holder: readHolder(path) };
 }
 
 async function create(directory: string, path: string, mine: Holder): Promise<boolean> {
   const own = join(directory, `.${name}.${mine.pid}.${randomBytes(6).toString('hex')}`);
   await guarded('write', `lock this host in ${directory}`, async () => {
-    await mkdir(directory, { recursive: true });
-    await writeFile(own, JSON.stringify(mine), { flag: 'wx', mode: 0o644 });
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(own, JSON.stringify(mine), { flag: 'wx', mode: 0o644 });
   });
   try {
-    await link(own, path);
+    linkSync(own, path);
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   } finally {
-    await unlink(own);
+    unlinkSync(own);
   }
 }
 
@@ -71,21 +72,21 @@ async function removeStale(path: string): Promise<void> {
     return;
   }
   try {
-    const holder = await readHolder(path);
-    if (holder !== undefined && !(await isAlive(holder))) await unlink(path).catch(() => {});
+    const holder = readHolder(path);
+    if (holder !== undefined && !isAlive(holder)) await unlink(path).catch(() => {});
   } finally {
     await rmdir(breaker).catch(() => {});
   }
 }
 
 async function release(path: string, mine: Holder): Promise<void> {
-  const holder = await readHolder(path);
+  const holder = readHolder(path);
   if (holder?.pid === mine.pid && holder.start === mine.start) await unlink(path).catch(() => {});
 }
 
 /** Who a lock names; undefined without a lock. What names nobody is a holder that is not alive, never a missing lock. */
-async function readHolder(path: string): Promise<Holder | undefined> {
-  const text = await readFile(path, 'utf8').catch(() => undefined);
+function readHolder(path: string): Holder | undefined {
+  const text = readText(path);
   if (text === undefined) return undefined;
   try {
     return { ...nobody, ...JSON.parse(text) };
@@ -94,17 +95,26 @@ async function readHolder(path: string): Promise<Holder | undefined> {
   }
 }
 
-async function isAlive(holder: Holder): Promise<boolean> {
-  return holder.boot === (await bootId()) && holder.start === (await startTime(holder.pid));
+function isAlive(holder: Holder): boolean {
+  return holder.boot === bootId() && holder.start === startTime(holder.pid);
 }
 
 /** Field 22 of /proc/pid/stat (proc(5)): start time in clock ticks since boot; `gone` without such a process, or a dead one nobody reaped. */
-async function startTime(pid: number): Promise<string> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
+function startTime(pid: number): string {
+  const stat = readText(`/proc/${pid}/stat`) ?? '';
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields[0] === 'Z' ? 'gone' : (fields[19] ?? 'gone');
 }
 
-async function bootId(): Promise<string> {
-  return (await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'unknown')).trim();
+function bootId(): string {
+  return (readText('/proc/sys/kernel/random/boot_id') ?? 'unknown').trim();
+}
+
+/** A few bytes in memory: a thread for each of a dozen looks would cost more than all of them. */
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
 }

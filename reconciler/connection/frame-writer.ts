@@ -9,6 +9,9 @@ import { encodeMessage } from '../../agent/protocol/codec.ts';
 import { type Chunk, encodeChunk } from '../../agent/protocol/frame.ts';
 import type { ReconcilerMessage } from '../../agent/protocol/message.ts';
 
+/** Frames up to this size are written in one piece: every write becomes an SSH packet with padding and code of its own. */
+const onePacket = 32 * 1024;
+
 export class FrameWriter {
   readonly #out: Writable;
   #sent: number;
@@ -50,11 +53,9 @@ export class FrameWriter {
   #write(parts: readonly Buffer[]): void {
     const out = this.#out;
     if (out.destroyed || out.writableEnded) return;
-    out.cork();
-    for (const part of parts) {
-      this.#sent += part.length;
-      out.write(part);
-    }
-    out.uncork();
+    const size = parts.reduce((sum, part) => sum + part.length, 0);
+    this.#sent += size;
+    if (size <= onePacket) out.write(Buffer.concat(parts, size));
+    else for (const part of parts) out.write(part);
   }
 }
