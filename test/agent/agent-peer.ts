@@ -7,7 +7,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { decodeMessage, encodeMessage } from '../../agent/protocol/codec.ts';
 import { encodeChunk, FrameDecoder } from '../../agent/protocol/frame.ts';
@@ -29,12 +29,16 @@ let code: Promise<string> | undefined;
 function agentFile(): Promise<string> {
   code ??= bundleAgent(fileURLToPath(new URL('../../agent/main.ts', import.meta.url))).then((text) => {
     const directory = mkdtempSync(join(tmpdir(), 'towline-agent-'));
-    process.once('exit', () => rmSync(directory, { recursive: true, force: true }));
     const file = join(directory, 'agent.cjs');
     writeFileSync(file, text);
     return file;
   });
   return code;
+}
+
+/** Takes the agent's file away again. */
+export async function removeAgentFile(): Promise<void> {
+  if (code !== undefined) rmSync(dirname(await code), { recursive: true, force: true });
 }
 
 type Of<T extends AgentMessage['type']> = Extract<AgentMessage, { type: T }>;

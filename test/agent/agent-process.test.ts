@@ -5,9 +5,9 @@
  */
 
 import { existsSync, readdirSync } from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RolePlan } from '../../agent/protocol/plan.ts';
-import { AgentPeer } from './agent-peer.ts';
+import { AgentPeer, removeAgentFile } from './agent-peer.ts';
 import { ConvergeHost, command, ends, planOf } from './converge-host.ts';
 
 let host: ConvergeHost;
@@ -19,6 +19,8 @@ afterEach(async () => {
   await Promise.all(peers.splice(0).map((peer) => peer.kill()));
   host.remove();
 });
+
+afterAll(removeAgentFile);
 
 async function start(): Promise<AgentPeer> {
   const peer = await AgentPeer.start(host.path('agent'));
