@@ -69,6 +69,7 @@ export async function openWorkspace(
     directory: surroundings.directory,
     stateDirectory: directory,
     pollSeconds: 0,
+    tokenFile: surroundings.environment.TOWLINE_GIT_TOKEN_FILE || undefined,
   });
   if (!source.ok) {
     await store.close();
