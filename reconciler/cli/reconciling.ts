@@ -33,9 +33,11 @@ export async function runController(
   invocation: Invocation,
   options: ReconcilingOptions,
 ): Promise<ExitStatus> {
-  const { worktree, watchers } = options;
-  const ended = await withWorkspace(invocation, { state: 'write', worktree, watchers }, (workspace) =>
-    loop(workspace, invocation, options),
+  const { worktree, watchers, schedules: patient } = options;
+  const ended = await withWorkspace(
+    invocation,
+    { state: 'write', worktree, watchers, patient },
+    (workspace) => loop(workspace, invocation, options),
   );
   return typeof ended === 'number' ? ended : refuse(invocation, ended.refused);
 }

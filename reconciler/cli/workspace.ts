@@ -36,6 +36,8 @@ export interface WorkspaceOptions {
   readonly worktree: boolean;
   /** Lines go to this machine instead of over SSH. */
   readonly local?: LocalHost | undefined;
+  /** A remote that does not answer now is asked again later; what is known of it serves until then. */
+  readonly patient?: boolean | undefined;
   /** Who watches runs; default: nobody. */
   readonly watchers?: EventSink | undefined;
 }
@@ -75,7 +77,15 @@ export async function openWorkspace(
     await store.close();
     return source;
   }
-  return success(await assemble(invocation, { store, source: source.value, options }));
+  const fetched = await source.value.refresh();
+  if (!fetched.ok && options.patient !== true) {
+    await source.value.close();
+    await store.close();
+    return fetched;
+  }
+  const workspace = await assemble(invocation, { store, source: source.value, options });
+  if (!fetched.ok) workspace.output.problems([fetched.problem]);
+  return success(workspace);
 }
 
 interface Parts {
