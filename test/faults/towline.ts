@@ -1,14 +1,14 @@
 /**
  * The command line as a child process, with a home and a state of its own, and everything it says kept.
  * Invariant: every wait has a deadline, and what it waited for is in the message when it passes.
- * Never lets a child outlive its test: `end` kills what still runs.
+ * Never lets a child outlive its test, also when the test fails.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { expect } from 'vitest';
+import { expect, onTestFinished } from 'vitest';
 import { type Problem, placed } from '../../agent/protocol/problem.ts';
 import type { RunEvent, RunSummary } from '../../reconciler/base/event.ts';
 
@@ -51,6 +51,10 @@ export class Running {
       cwd: place.folder,
       env: { PATH: process.env.PATH, HOME: home, XDG_STATE_HOME: join(place.folder, 'state') },
       stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    onTestFinished(async () => {
+      this.process.kill('SIGKILL');
+      await this.ended;
     });
     this.process.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
