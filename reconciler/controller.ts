@@ -18,7 +18,7 @@ import { RetryTimers } from './retry-timers.ts';
 import type { RunFactory } from './run-factory.ts';
 import type { PolicySource } from './source/policy-source.ts';
 import { declarationOf } from './steps/load-policy.ts';
-import type { RunRequest, Services } from './steps/run.ts';
+import type { Run, RunRequest, Services } from './steps/run.ts';
 
 export interface ControllerOptions {
   readonly services: Services;
@@ -218,8 +218,16 @@ export class Controller {
     }
     this.#goOnAfterBudget(job, summary);
     this.#runFreed();
+    this.#tryDeferred(name, run);
     const failed = await services.store.ledger.failed(name);
     this.#retries.plan(name, failed, { now: services.clock.now(), random });
+  }
+
+  /** Hosts that the run did not wait for: at once, in a run that only they take part in. */
+  #tryDeferred(environment: string, { deferred, unreachable }: Run): void {
+    const onlyHosts = new Set([...unreachable.keys()].filter((host) => deferred?.has(host)));
+    if (onlyHosts.size > 0)
+      this.#enqueue({ environment, sort: 'retry', trigger: 'retry', mode: 'apply', onlyHosts });
   }
 
   /** When the hosts that spent a budget have got well by themselves, the rest of the hosts follow. */
@@ -250,6 +258,7 @@ export class Controller {
       offline: false,
       records: true,
       force: false,
+      defersUnreachable: job.sort === 'full',
     };
   }
 

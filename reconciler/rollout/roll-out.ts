@@ -93,7 +93,11 @@ class Rollout {
     const ends = await limited(ordered, { most: this.#parallel, signal: noMore }, (task) =>
       this.#runHost(task, noMore),
     );
-    if (ends.some((end) => end === undefined || (signal.aborted && end.kind !== 'done'))) this.#stopped();
+    const isCut = (end: HostEnd | undefined): boolean =>
+      end === undefined ||
+      (signal.aborted && end.kind !== 'done') ||
+      (end.kind === 'waiting' && end.problem.code === 'rollout.superseded');
+    if (ends.some(isCut)) this.#stopped();
     for (const [index, end] of ends.entries()) {
       const task = ordered[index] as HostTask;
       if (end === undefined)

@@ -12,6 +12,7 @@ import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 import { type Clock, timestamp } from '../base/clock.ts';
 import type { ContentStore } from '../base/content.ts';
 import type { RunEvent } from '../base/event.ts';
+import { planProblem } from '../base/problem-codes/plan.ts';
 import { thrownProblem } from '../base/thrown.ts';
 import type { HostSession, SessionPool } from '../connection/session.ts';
 import type { Desired } from '../plan/affected.ts';
@@ -83,7 +84,13 @@ export async function runHost(task: HostTask, tools: HostTools): Promise<HostEnd
 async function converged(task: HostTask, tools: HostTools): Promise<HostEnd> {
   const { host, role } = task.desired;
   const where = { environment: tools.environment, host, role };
-  const opened = await openSession(task, tools);
+  const opened = await openSession(task, { ...tools, signal: waitingSignal(host, tools) });
+  if (!opened.ok && isPassedOver(opened.problem, tools)) {
+    const problem = planProblem('rollout.superseded', `something newer came before ${host} answered`, {
+      where,
+    });
+    return { kind: 'waiting', problem };
+  }
   if (!opened.ok) return lost(task, tools, placed(opened.problem, where));
   const session = opened.value;
   const before = finishedBefore(session, task, tools);
@@ -91,6 +98,16 @@ async function converged(task: HostTask, tools: HostTools): Promise<HostEnd> {
     before === undefined ? await converge(session, task, tools) : { ok: true as const, value: before };
   if (!answer.ok) return lost(task, tools, placed(answer.problem, where));
   return conclude(task, tools, answer.value, session);
+}
+
+/** A host with a line goes on; one that has yet to answer is not waited for when something newer is there. */
+function waitingSignal(host: string, { pool, signal, superseded }: HostTools): AbortSignal {
+  const isOpen = pool.sessions().some((session) => session.host === host);
+  return isOpen ? signal : AbortSignal.any([signal, superseded]);
+}
+
+function isPassedOver({ code }: Problem, { signal, superseded }: HostTools): boolean {
+  return code === 'line.cancelled' && superseded.aborted && !signal.aborted;
 }
 
 /** Opens the line, or takes the open one; what a new session says of facts is learned. */

@@ -9,6 +9,7 @@ import { connectionFor } from '../../inventory/connection.ts';
 import { limited } from '../base/limited.ts';
 import { type Decision, decide, pairKey, type RoleEvaluations } from '../plan/affected.ts';
 import { openSession } from '../rollout/run-host.ts';
+import { deferredHosts } from './deferred-hosts.ts';
 import { evaluate } from './evaluate-roles.ts';
 import { end, goOn, type Loaded, type Run, type Step } from './run.ts';
 
@@ -18,6 +19,7 @@ export const decideWork: Step = {
     const { ledger } = run.services.store;
     const { name } = run.request.environment;
     run.failed = new Map((await ledger.failed(name)).map((each) => [pairKey(each.host, each.role), each]));
+    run.deferred = deferredHosts(run);
     const applied = await ledger.digests(name);
     let decision = decideFor(run, applied);
     if (decision.needFacts.length > 0 && !run.request.offline && decision.problems.length === 0) {
@@ -52,6 +54,8 @@ async function readFacts(run: Run, hosts: readonly string[]): Promise<void> {
     (run.evaluations ?? []).flatMap(({ role, hosts: of }) => of.map((host) => [host, role] as const)),
   );
   await limited(hosts, { most: run.request.environment.parallel, signal: run.signal }, async (host) => {
+    const known = run.deferred?.get(host);
+    if (known !== undefined) return noteUnreachable(run, host, known);
     const wish = roles.find((role) => role.name === wishOf.get(host))?.connect ?? {};
     const spec = connectionFor(inventory, host, wish);
     const opened = spec.ok

@@ -54,6 +54,11 @@ function tasksOf(run: Run, loaded: Loaded): HostTask[] {
   const roles = new Map(loaded.roles.map((role) => [role.name, role]));
   return (run.decision as Decision).affected.flatMap((desired) => {
     const { host } = desired;
+    const known = run.deferred?.get(host);
+    if (known !== undefined) {
+      if (!run.unreachable.has(host)) unusable(run, host, known);
+      return [];
+    }
     const role = roles.get(desired.role) as RoleDefinition;
     const spec = connectionFor(loaded.inventory, host, role.connect);
     if (!spec.ok) {
@@ -80,7 +85,7 @@ async function recordUnasked(run: Run): Promise<void> {
   const unasked = [...needFacts.map((pair) => ({ ...pair, digest: '' })), ...affected];
   for (const { host, role, digest } of unasked) {
     const problem = run.unreachable.get(host);
-    if (problem === undefined || asked.has(pairKey(host, role))) continue;
+    if (problem === undefined || run.deferred?.has(host) || asked.has(pairKey(host, role))) continue;
     const attempt = {
       host,
       role,

@@ -31,6 +31,8 @@ export interface RunRequest {
   readonly records: boolean;
   /** Take pairs that are current as well. */
   readonly force: boolean;
+  /** Hosts that the last try could not reach are left to a retry that follows, so that nobody waits for them. */
+  readonly defersUnreachable?: boolean | undefined;
   /** Patterns that narrow the hosts before any connection is opened. */
   readonly limitHosts: readonly string[];
   readonly limitGroups: readonly string[];
@@ -99,6 +101,8 @@ export interface Run {
   rollout?: RolloutResult;
   /** What ended the run early. */
   problems: readonly Problem[];
+  /** Hosts that a retry takes up after this run. */
+  deferred?: ReadonlyMap<string, Problem>;
   /** Why hosts could not be asked for their facts. */
   readonly unreachable: Map<string, Problem>;
 }

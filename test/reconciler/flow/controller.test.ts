@@ -129,18 +129,18 @@ describe('the controller', () => {
       'inventory.toml': hosts.inventory({ 'web-2': { towline_port: port } }),
       'towline.toml': settings,
     });
-    const mended = await it.settled(2);
+    const mended = await it.settled(3);
     expect(mended.summary.hosts.changed).toEqual(['web-2']);
     expect(await it.store.ledger.failed('production')).toEqual([]);
     await hosts.switchOff('web-1');
     await it.services.pool.sessions().find(({ host }) => host === 'web-1')?.ended;
     hosts.commit({ 'roles/base/role.ts': fileRole('base', `'two'`) });
-    expect((await it.settled(3)).summary).toMatchObject({
+    expect((await it.settled(4)).summary).toMatchObject({
       hosts: { changed: ['web-2'], unreachable: ['web-1'] },
     });
     hosts.commit({ 'roles/base/role.ts': 'broken(' });
-    expect((await it.settled(4)).summary.outcome).toBe('stalled');
-    const retried = await it.settled(5);
+    expect((await it.settled(5)).summary.outcome).toBe('stalled');
+    const retried = await it.settled(6);
     expect(retried.summary).toMatchObject({ outcome: 'failed', hosts: { unreachable: ['web-1'] } });
     const starts = it.events.filter((event) => event.type === 'run-started');
     expect(starts.at(-1)).toMatchObject({ trigger: 'retry' });
