@@ -3,6 +3,7 @@ import { fleetAvailable } from '../fleet/available.ts';
 import { type Fleet, upFleet } from '../fleet/fleet.ts';
 import type { FleetHost } from '../fleet/host.ts';
 import { temporaryDirectories } from '../helpers/temporary-directory.ts';
+import { quiet } from './driver/quiet.ts';
 import type { ReconcilerProcess } from './driver/reconciler-process.ts';
 import { fileOf, inventory, role, settings, smallPolicy } from './driver/small-policy.ts';
 import { contactedIn, convergedIn, type Line, summaryOf, Towline } from './driver/towline.ts';
@@ -25,6 +26,7 @@ describe.skipIf(fleetAvailable() !== undefined)(
       const applied = await towline.run('apply', '--json');
       expect(applied.status, applied.stdout + applied.stderr).toBe(0);
       expect(convergedIn(applied.lines)).toHaveLength(8);
+      await quiet(fleet);
     });
     afterAll(async () => {
       await reconciler?.stop();

@@ -3,6 +3,7 @@ import { fleetAvailable } from '../fleet/available.ts';
 import { type Fleet, upFleet } from '../fleet/fleet.ts';
 import { temporaryDirectories } from '../helpers/temporary-directory.ts';
 import { everyKindContent, everyKindRole } from './driver/every-kind.ts';
+import { quiet } from './driver/quiet.ts';
 import { contactedIn, convergedIn, summaryOf, Towline } from './driver/towline.ts';
 
 const fresh = temporaryDirectories();
@@ -63,6 +64,7 @@ describe.skipIf(fleetAvailable() !== undefined)('a policy with every kind on thr
 
   it('sends nothing to any host when there is nothing to do', async () => {
     const logins = (): Promise<string[]> => Promise.all(fleet.hosts.map((h) => h.readFile('/run/sshd.log')));
+    await quiet(fleet);
     const before = { bytes: fleet.hosts.map((host) => host.bytes()), logins: await logins() };
     const again = await towline.run('apply', '--json');
     expect(again.status, again.stderr).toBe(0);

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fleetAvailable } from '../fleet/available.ts';
 import { type Fleet, upFleet } from '../fleet/fleet.ts';
 import { temporaryDirectories } from '../helpers/temporary-directory.ts';
+import { quiet } from './driver/quiet.ts';
 import { fileOf, role, smallPolicy } from './driver/small-policy.ts';
 import { contactedIn, convergedIn, type Files, summaryOf, Towline } from './driver/towline.ts';
 
@@ -32,10 +33,12 @@ describe.skipIf(fleetAvailable() !== undefined)('runs that are narrowed, on Open
   afterAll(() => fleet?.down());
 
   it('contact no host but those asked for, by name or by group', async () => {
+    await quiet(fleet);
     const others = traffic('host2', 'host3', 'host4');
     const one = await towline.run('apply', '--limit-hosts', 'host1', '--json');
     expect(convergedIn(one.lines)).toEqual(['host1/base', 'host1/web']);
     expect(traffic('host2', 'host3', 'host4')).toEqual(others);
+    await quiet(fleet);
     const before = traffic('host1', 'host2');
     const group = await towline.run('apply', '--limit-groups', 'd*', '--json');
     expect(contactedIn(group.lines)).toEqual(['host3', 'host4']);
@@ -43,6 +46,7 @@ describe.skipIf(fleetAvailable() !== undefined)('runs that are narrowed, on Open
   });
 
   it('leave the rest to the next run, which takes nothing twice', async () => {
+    await quiet(fleet);
     const before = traffic('host1', 'host3', 'host4');
     const rest = await towline.run('apply', '--json');
     expect(convergedIn(rest.lines)).toEqual(['host2/base', 'host2/web']);
@@ -78,6 +82,7 @@ describe.skipIf(fleetAvailable() !== undefined)('runs that are narrowed, on Open
     const first = await towline.run('apply', '--json');
     expect(first.status, first.stdout).toBe(0);
     expect(await fleet.host('host2').readFile(fileOf('base'))).toContain('facts host2 ');
+    await quiet(fleet);
     const before = traffic('host1', 'host2', 'host3', 'host4');
     const again = await towline.run('apply', '--json');
     expect(summaryOf(again.lines).outcome).toBe('nothing-to-do');
