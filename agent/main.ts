@@ -11,6 +11,8 @@ import { runSession } from './session.ts';
 process.chdir('/');
 process.title = 'towline-agent';
 for (const signal of ['SIGINT', 'SIGHUP', 'SIGPIPE'] as const) process.on(signal, () => {});
+// Asked to end: as when the line is lost, the resource in hand is finished first.
+process.on('SIGTERM', () => process.stdin.destroy(new Error('terminated')));
 
 const uid = process.getuid?.() ?? 0;
 void runSession({
