@@ -12,6 +12,7 @@ import { thrownProblem } from './base/thrown.ts';
 import { DriftSchedule } from './drift-schedule.ts';
 import type { Discovery, Environments } from './environments.ts';
 import type { Environment } from './policy/environment.ts';
+import { type Poller, startPolling } from './poll.ts';
 import { type Job, JobQueue } from './queue.ts';
 import { reconcile } from './reconcile.ts';
 import { RetryTimers } from './retry-timers.ts';
@@ -41,8 +42,8 @@ export interface ControllerOptions {
   readonly onIdle?: (() => void) | undefined;
 }
 
-/** How often one looks whether there is something to poll for, where nothing is polled. */
-const noPollSeconds = 60;
+/** Between polls while no environment is known that says otherwise. */
+const usualPollSeconds = 60;
 
 export class Controller {
   readonly #options: ControllerOptions;
@@ -55,7 +56,6 @@ export class Controller {
   /** Environments whose last full run stopped at its failure budget. */
   readonly #held = new Set<string>();
   #said = '';
-  #poll: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
 
   constructor(options: ControllerOptions) {
@@ -74,15 +74,16 @@ export class Controller {
       else void this.look(worktree ? 'edit' : 'commit');
     });
     await this.look('start');
-    this.#schedulePoll(signal);
+    const poller = this.#options.schedules ? this.#startPolling() : undefined;
     this.#tellIdle();
     const running = new Set<Promise<void>>();
     for (let job = await this.#queue.next(signal); job !== undefined; job = await this.#queue.next(signal)) {
       const work: Promise<void> = this.#work(job, signal).finally(() => running.delete(work));
       running.add(work);
     }
-    this.#stopTimers();
-    await stopListening();
+    this.#retries.stop();
+    this.#drift.stop();
+    await Promise.all([poller?.close(), stopListening()]);
     await Promise.all(running);
   }
 
@@ -268,28 +269,25 @@ export class Controller {
     this.#enqueue({ environment: environment.name, sort: 'drift', trigger: 'drift', mode });
   }
 
-  #schedulePoll(signal: AbortSignal): void {
-    const { schedules, random, source } = this.#options;
-    const periods = [...this.#bound.values()]
-      .map(({ pollSeconds }) => pollSeconds)
-      .filter((seconds) => seconds > 0);
-    if (!schedules || signal.aborted) return;
-    const seconds = periods.length === 0 ? noPollSeconds : Math.min(...periods);
-    const isPolled = periods.length > 0 || this.#bound.size === 0;
-    const poll = async (): Promise<void> => {
-      const refreshed = isPolled ? await source.refresh() : undefined;
-      if (refreshed?.ok === false) this.#options.onProblem(refreshed.problem);
-      else if (isPolled) await this.look('commit');
-    };
-    this.#poll = setTimeout(
-      () => void this.#guarded('polling', poll).then(() => this.#schedulePoll(signal)),
-      seconds * 1000 * (0.9 + 0.2 * random()),
-    );
+  #startPolling(): Poller {
+    return startPolling({
+      seconds: () => this.#pollSeconds(),
+      random: this.#options.random,
+      poll: () => this.#guarded('polling', () => this.#pollSource()),
+    });
   }
 
-  #stopTimers(): void {
-    clearTimeout(this.#poll);
-    this.#retries.stop();
-    this.#drift.stop();
+  /** The shortest interval that an environment asks for; the usual one while none is known. */
+  #pollSeconds(): number {
+    const periods = [...this.#bound.values()].map(({ pollSeconds }) => pollSeconds);
+    if (periods.length === 0) return usualPollSeconds;
+    const asked = periods.filter((seconds) => seconds > 0);
+    return asked.length === 0 ? 0 : Math.min(...asked);
+  }
+
+  async #pollSource(): Promise<void> {
+    const refreshed = await this.#options.source.refresh();
+    if (refreshed.ok) await this.look('commit');
+    else this.#options.onProblem(refreshed.problem);
   }
 }

@@ -15,13 +15,13 @@ import { refuse } from './refuse.ts';
 /** Runs `show`; what it returns, if anything, are problems. */
 export async function readState(
   invocation: Invocation,
-  show: (store: Store, output: Output) => Promise<readonly Problem[] | undefined | void>,
+  show: (store: Store, output: Output) => Promise<readonly Problem[]>,
 ): Promise<ExitStatus> {
   const { options, surroundings } = invocation;
   const opened = await openStore(stateDirectory(options, surroundings), { mode: 'read' });
   if (!opened.ok) return refuse(invocation, [opened.problem]);
   try {
-    const problems = (await show(opened.value, createOutput(surroundings, options))) ?? [];
+    const problems = await show(opened.value, createOutput(surroundings, options));
     return problems.length === 0 ? exitStatus.done : refuse(invocation, problems);
   } finally {
     await opened.value.close();

@@ -66,11 +66,9 @@ export async function openWorkspace(
   const store = opened.value;
   const source = await openSource(policyLocation(invocation.options, surroundings), {
     clock: surroundings.clock,
-    random: surroundings.random,
     mode: options.worktree ? 'worktree' : 'git',
     directory: surroundings.directory,
     stateDirectory: directory,
-    pollSeconds: 0,
     tokenFile: surroundings.environment.TOWLINE_GIT_TOKEN_FILE || undefined,
   });
   if (!source.ok) {

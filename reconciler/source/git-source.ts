@@ -1,5 +1,5 @@
 /**
- * A policy source whose trees are commits: a polled remote, or a watched local repository.
+ * A policy source whose trees are commits: a remote that is asked, or a watched local repository.
  * Invariant: listeners hear `changed` once per change of the set of branches and their commits.
  * Never shows a branch of a remote before its commits are here.
  */
@@ -11,13 +11,10 @@ import type { Branch, GitStore, SourceSnapshot } from './git-store.ts';
 import { createGitStore, localBranches } from './isomorphic.ts';
 import { openMirror } from './mirror.ts';
 import type { PolicySource, SourceBranch, SourceChange, SourceOptions } from './policy-source.ts';
-import { startPolling } from './poll.ts';
 import { openRepository, type Repository } from './repository.ts';
 import { startWatch } from './watch.ts';
 
 type Listener = (change: SourceChange) => void;
-
-const defaultPollSeconds = 60;
 
 /** The source of an http(s) remote; mirrors live below `directory`. */
 export async function openRemoteSource(
@@ -28,17 +25,7 @@ export async function openRemoteSource(
   const mirror = await openMirror({ url, directory, tokenFile: options.tokenFile });
   if (!mirror.ok) return mirror;
   const store = createGitStore(mirror.value.gitDirectory, mirror.value);
-  const seconds = options.pollSeconds ?? defaultPollSeconds;
-  const description = seconds > 0 ? `${url}, polled every ${seconds} s` : `${url}, not polled`;
-  const onChange = async (listener: Listener): Promise<() => Promise<void>> => {
-    const poll = async (): Promise<void> => {
-      const fetched = await store.fetch();
-      if (!fetched.ok) listener({ type: 'problem', problem: fetched.problem });
-      else if (fetched.value) listener({ type: 'changed' });
-    };
-    return startPolling({ settings: { seconds }, random: options.random, poll }).close;
-  };
-  return success(createSource(store, description, onChange));
+  return success(createSource(store, url, async () => async () => {}));
 }
 
 /** The source of a repository on this machine: its commits, not its working tree. */

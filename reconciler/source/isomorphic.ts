@@ -41,7 +41,10 @@ export function createGitStore(gitDirectory: string, keeper: BranchKeeper, limit
     },
     branches: keeper.branches,
     commit: (id) => checked(id, () => readCommit(reader, id)),
-    snapshot: (id, branch) => checked(id, () => snapshot(reader, id, branch)),
+    snapshot: async (id, branch) => {
+      const full = await expanded(gitDirectory, id);
+      return checked(full, () => snapshot(reader, full, branch));
+    },
     isAncestor: (ancestor, commit) =>
       checked(commit, async () => ancestor === commit || (await reader.objects.isAncestor(ancestor, commit))),
     close: async () => {
@@ -79,9 +82,15 @@ async function resolveBranch(gitDirectory: string, name: string): Promise<Branch
   return undefined;
 }
 
+/** A full commit id for an unambiguous beginning of one; anything else as it is. */
+async function expanded(gitDirectory: string, id: string): Promise<string> {
+  if (!/^[0-9a-f]{6,39}$/.test(id)) return id;
+  return git.expandOid({ fs, gitdir: gitDirectory, oid: id }).catch(() => id);
+}
+
 function checked<T>(id: string, work: () => Promise<T>): Promise<Result<T>> {
   if (commitId.test(id)) return attempt(`commit ${id.slice(0, 12)}`, work);
-  const message = `${JSON.stringify(id.slice(0, 80))} is not a full commit id`;
+  const message = `${JSON.stringify(id.slice(0, 80))} is neither a commit id nor the beginning of just one`;
   return Promise.resolve(failure(sourceProblem('source.no-such-commit', message)));
 }
 

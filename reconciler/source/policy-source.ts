@@ -32,8 +32,8 @@ export interface PolicySource {
   /** The tree of an older commit: the last good revision after a restart, a rollback. A working tree has none. */
   snapshotAt(commit: string, branch?: string): Promise<Result<SourceSnapshot>>;
   /**
-   * Tells of changes and of problems in noticing them until the given function is called. A remote is polled, a local
-   * repository's branches and a working tree's files are watched.
+   * Tells of changes and of problems in noticing them until the given function is called: a local repository's branches
+   * and a working tree's files are watched. A remote tells nothing by itself; who wants to know calls refresh.
    */
   onChange(listener: (change: SourceChange) => void): Promise<() => Promise<void>>;
   close(): Promise<void>;
@@ -41,16 +41,12 @@ export interface PolicySource {
 
 export interface SourceOptions {
   readonly clock: Clock;
-  /** Numbers in [0, 1) for the jitter of polls. */
-  readonly random: () => number;
   /** `worktree` takes uncommitted files of a local path; `git` takes commits only. */
   readonly mode: 'git' | 'worktree';
   /** What relative locations count from. */
   readonly directory: string;
   /** State directory; mirrors of remotes live in its `git` folder. */
   readonly stateDirectory: string;
-  /** Seconds between polls of a remote; 60 unless set, 0 never. */
-  readonly pollSeconds?: number | undefined;
   /** File with an access token for a remote. */
   readonly tokenFile?: string | undefined;
 }

@@ -40,11 +40,9 @@ export async function openPlanner(repository: string, stateDirectory: string): P
   const source = must(
     await openSource(repository, {
       clock: systemClock,
-      random: Math.random,
       mode: 'git',
       directory: '/',
       stateDirectory,
-      pollSeconds: 0,
     }),
   );
   const engine = createPolicyEngine();

@@ -31,6 +31,7 @@ export const history: Command = {
       const runs = await store.history.runs({ environment: env, host, limit: count });
       const now = invocation.surroundings.clock.now();
       output.document(runs, (style, width) => historyView({ runs, now }, style, width));
+      return [];
     });
   },
 };

@@ -33,7 +33,7 @@ export const show: Command = {
         verbosity: options.verbose,
       };
       output.document(found, (style, width) => showView(data, style, width));
-      return undefined;
+      return [];
     });
   },
 };

@@ -24,6 +24,7 @@ export const status: Command = {
       const environments = await readEnvironments(store, options);
       const data = { environments, now: surroundings.clock.now(), perHost: options.verbose > 0 };
       output.document(environments, (style, width) => statusView(data, style, width));
+      return [];
     });
   },
 };

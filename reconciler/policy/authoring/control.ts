@@ -37,7 +37,7 @@ export function assert(name: string, parameters: AssertParameters): Resource {
   return new Draft(assert, 'assert', name, parameters);
 }
 
-/** Ends the role here: `stop('nothing to do on a replica', { when: 'probe.stdout == "replica"' })`. */
+/** Fails the role here: `stop('this release is not for replicas', { when: 'probe.stdout == "replica"' })`. */
 export function stop(name: string, parameters: StopParameters = {}): Resource {
   return new Draft(stop, 'stop', name, parameters);
 }

@@ -91,11 +91,9 @@ export class Loop {
   static async open({ location, folder, store, random = () => 0 }: LoopOptions): Promise<Loop> {
     const source = await openSource(location, {
       clock: systemClock,
-      random,
       mode: 'git',
       directory: folder,
       stateDirectory: mkdtempSync(join(folder, 'state-')),
-      pollSeconds: 0,
     });
     if (!source.ok) throw new Error(source.problem.message);
     const refreshed = await source.value.refresh();

@@ -30,7 +30,6 @@ async function open(text: string, change: Partial<SourceOptions> = {}): Promise<
   const source = value(
     await openSource(text, {
       clock: systemClock,
-      random: () => 0.5,
       mode: 'git',
       directory: root,
       stateDirectory: root,
@@ -96,6 +95,7 @@ describe('a local repository as a source', () => {
     const [path, first] = repository();
     commitFiles(path, { 'towline.toml': 'a = 2\n' });
     const source = await open(path);
+    expect(value(await source.snapshotAt(first.slice(0, 8))).revision.id).toBe(first);
     expect((await value(await source.snapshotAt(first, 'main')).read('towline.toml')).toString()).toBe(
       'a = 1\n',
     );
@@ -126,32 +126,29 @@ describe('a local repository as a source', () => {
 });
 
 describe.skipIf(!hasGitBackend)('a remote as a source', () => {
-  it('is polled, tells of news, and of a remote that does not answer', async () => {
+  it('has news when it is asked, and keeps what it had when the remote does not answer', async () => {
     const [path] = repository();
     const server = await serveGit(join(path, '..'));
-    const source = await open(`${server.url}/policy`, { pollSeconds: 0.03 });
+    const source = await open(`${server.url}/policy`);
     expect(value(await source.refresh())).toBe(true);
-    const seen = await changes(source);
+    expect(value(await source.refresh())).toBe(false);
     const second = commitFiles(path, { 'towline.toml': 'a = 2\n' });
-    expect((await seen(1))[0]).toEqual({ type: 'changed' });
+    expect(value(await source.refresh())).toBe(true);
     expect(value(await source.branches())).toMatchObject([{ name: 'main', commit: second }]);
     await server.close();
-    const all = await seen(2);
-    expect(all.at(-1)).toMatchObject({ type: 'problem', problem: { code: 'source.fetch-failed' } });
+    expect(await source.refresh()).toMatchObject({ ok: false, problem: { code: 'source.fetch-failed' } });
     expect(value(await source.snapshot('main')).revision.id).toBe(second);
-    expect(source.describe()).toContain('polled every 0.03 s');
   });
 
-  it('is only asked when told to with polling off', async () => {
+  it('is not asked by listening to it', async () => {
     const [path] = repository();
     const server = await serveGit(join(path, '..'));
     closing.push(() => server.close());
-    const source = await open(`${server.url}/policy`, { pollSeconds: 0 });
+    const source = await open(`${server.url}/policy`);
     const seen = await changes(source);
     expect(await seen(0)).toEqual([]);
     expect(server.requests).toEqual([]);
     expect(await source.snapshot('main')).toMatchObject({ ok: false });
-    expect(source.describe()).toContain('not polled');
   });
 });
 
