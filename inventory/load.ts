@@ -55,13 +55,15 @@ export function loadInventory(files: readonly InventoryText[]): Checked<Inventor
   return problems.length > 0 ? { ok: false, problems } : success(inventoryOf(draft, members));
 }
 
-/** Adds one file; false when its syntax or form is wrong, so that nothing of it is known. */
+/** Adds one file; false when its syntax is wrong, so that nothing of it is known. */
 function gather(draft: Draft, path: string, text: string): boolean {
   const document = parseToml(path, text);
-  const form = document.ok ? checkForm(document.value) : document;
-  if (!form.ok) draft.problems.push(...form.problems);
-  else if (document.ok) addFile(draft, document.value, form.value);
-  return form.ok;
+  if (document.ok) {
+    const { file, problems } = checkForm(document.value);
+    draft.problems.push(...problems);
+    addFile(draft, document.value, file);
+  } else draft.problems.push(...document.problems);
+  return document.ok;
 }
 
 function mergeHosts(draft: Draft): ReadonlyMap<string, Member> {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { loadInventory } from '../../inventory/load.ts';
 import { problemsOf } from './fixture.ts';
 
 describe('what is wrong with an inventory is said with file, line and column', () => {
@@ -36,7 +37,10 @@ describe('what is wrong with an inventory is said with file, line and column', (
     [
       'vars that are no table',
       '[groups."a b"]\nvars = [1]',
-      ['one.toml:2:1 inventory.bad-type groups."a b".vars must be a table of variables'],
+      [
+        'one.toml:2:1 inventory.bad-type groups."a b".vars must be a table of variables',
+        'one.toml:1:9 inventory.bad-name "a b" is not a possible group name',
+      ],
     ],
     [
       'hosts that are no table',
@@ -180,6 +184,32 @@ describe('what is wrong with an inventory is said with file, line and column', (
       'two.toml:2:1',
       'two.toml:3:1',
       'three.toml:1:5',
+    ]);
+  });
+});
+
+describe('a file with a part of the wrong form', () => {
+  it('still has its other mistakes found', () => {
+    const text = [
+      'colour = "red"',
+      '[groups.web]',
+      'children = "db"',
+      '[groups.web.hosts]',
+      'web1 = { towline_port = "ssh" }',
+      '[groups.web.extra]',
+      '[hosts]',
+      'web2 = { towline_via = "nobody" }',
+    ].join('\n');
+    const loaded = loadInventory([{ path: 'hosts.toml', text }]);
+    const found = loaded.ok
+      ? []
+      : loaded.problems.map(({ code, where }) => `${code} ${where?.line}:${where?.column}`);
+    expect(found.sort()).toEqual([
+      'inventory.bad-magic 5:10',
+      'inventory.bad-type 3:1',
+      'inventory.unknown-key 1:1',
+      'inventory.unknown-key 6:13',
+      'inventory.unknown-via 8:10',
     ]);
   });
 });
