@@ -4,8 +4,8 @@
  * Never runs anything: it only says that a retry is due.
  */
 
+import type { FailedAttempt } from './base/ledger.ts';
 import { nextRetry } from './plan/retry.ts';
-import type { FailedAttempt } from './state/store.ts';
 
 export class RetryTimers {
   readonly #timers = new Map<string, NodeJS.Timeout>();

@@ -5,7 +5,7 @@
  */
 
 import type { Affected, Reason } from '../base/event.ts';
-import type { FailedAttempt, LedgerEntry } from '../state/store.ts';
+import type { FailedAttempt, LedgerEntry } from '../base/ledger.ts';
 import type { Desired } from './affected.ts';
 
 /** What is known of a pair's past. */

@@ -4,7 +4,7 @@
  * Pure: time and randomness come in.
  */
 
-import type { FailedAttempt } from '../state/store.ts';
+import type { FailedAttempt } from '../base/ledger.ts';
 
 const firstSeconds = 5;
 const mostSeconds = 300;

@@ -12,12 +12,13 @@ import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 import { type Clock, timestamp } from '../base/clock.ts';
 import type { ContentStore } from '../base/content.ts';
 import type { RunEvent } from '../base/event.ts';
+import type { LedgerEntry } from '../base/ledger.ts';
 import { planProblem } from '../base/problem-codes/plan.ts';
 import { thrownProblem } from '../base/thrown.ts';
 import type { HostSession, SessionPool } from '../connection/session.ts';
 import type { Desired } from '../plan/affected.ts';
 import type { FactsBook } from '../state/facts-book.ts';
-import type { LedgerEntry, LedgerStore } from '../state/store.ts';
+import type { LedgerStore } from '../state/store.ts';
 
 /** An event without its stamp; the run adds run, time and environment. */
 export type Unstamped = RunEvent extends infer E

@@ -6,11 +6,12 @@
 
 import type { RolePlan } from '../../agent/protocol/plan.ts';
 import type { Problem } from '../../agent/protocol/problem.ts';
+import type { FailedAttempt, LedgerEntry } from '../base/ledger.ts';
 import type { Database } from './database.ts';
 import { createDigests } from './digests.ts';
 import { createDocumentReader, dropUnusedDocuments, putDocument } from './documents.ts';
 import type { Names } from './names.ts';
-import type { FailedAttempt, LedgerEntry, LedgerStore } from './store.ts';
+import type { LedgerStore } from './store.ts';
 import type { Write } from './writer.ts';
 
 interface AppliedRow {

@@ -4,9 +4,9 @@
  * Never changes what was decided.
  */
 
+import type { LedgerEntry } from '../base/ledger.ts';
 import { type Decision, pairKey } from '../plan/affected.ts';
 import { reasonFor } from '../plan/reason.ts';
-import type { LedgerEntry } from '../state/store.ts';
 import { end, goOn, type Run, type Step } from './run.ts';
 
 export const explainWork: Step = {

@@ -9,6 +9,7 @@ import type { Problem, Result } from '../../agent/protocol/problem.ts';
 import type { Inventory } from '../../inventory/model.ts';
 import type { Clock } from '../base/clock.ts';
 import type { RevisionInfo, RunMode, RunOutcome, Trigger } from '../base/event.ts';
+import type { FailedAttempt, LedgerEntry } from '../base/ledger.ts';
 import type { Claims } from '../claims.ts';
 import type { SessionPool } from '../connection/session.ts';
 import type { Decision, RoleEvaluations } from '../plan/affected.ts';
@@ -18,7 +19,7 @@ import type { RolloutResult } from '../rollout/roll-out.ts';
 import type { Emit } from '../rollout/run-host.ts';
 import type { Snapshot } from '../source/snapshot.ts';
 import type { FactsBook } from '../state/facts-book.ts';
-import type { FailedAttempt, LedgerEntry, Store } from '../state/store.ts';
+import type { Store } from '../state/store.ts';
 
 /** What a run is asked to do. */
 export interface RunRequest {

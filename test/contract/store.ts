@@ -9,7 +9,8 @@ import type { Facts } from '../../agent/protocol/facts.ts';
 import type { RolePlan } from '../../agent/protocol/plan.ts';
 import { agentProblem } from '../../agent/protocol/problem-codes.ts';
 import type { RunEvent, RunSummary } from '../../reconciler/base/event.ts';
-import type { EnvironmentRecord, LedgerEntry, RunRecord, Store } from '../../reconciler/state/store.ts';
+import type { LedgerEntry } from '../../reconciler/base/ledger.ts';
+import type { EnvironmentRecord, RunRecord, Store } from '../../reconciler/state/store.ts';
 
 /** A plan of one echo, the same for every host but for its name. */
 export function samplePlan(host: string, role: string, text = 'hello'): RolePlan {

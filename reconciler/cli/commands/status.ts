@@ -5,7 +5,8 @@
  */
 
 import type { Problem } from '../../../agent/protocol/problem.ts';
-import type { EnvironmentRecord, FailedAttempt, Store } from '../../state/store.ts';
+import type { FailedAttempt } from '../../base/ledger.ts';
+import type { EnvironmentRecord, Store } from '../../state/store.ts';
 import type { Command, Options } from '../command.ts';
 import { readState } from '../read-state.ts';
 import { type EnvironmentStatus, type HostStatus, statusView } from '../view/status.ts';
