@@ -36,12 +36,13 @@ export function parseHostString(text: string): HostString {
       return { ok: false, reason: `"${name}" is given twice` };
     }
     const value = word.slice(equals + 1);
-    assignments.push({ name, value: quoted ? value : typed(value), text: value });
+    assignments.push({ name, value: quoted ? value : typedText(value), text: value });
   }
   return { ok: true, assignments };
 }
 
-function typed(text: string): Json {
+/** An unquoted value: a clear integer, true and false become what they say, all else stays text. */
+export function typedText(text: string): Json {
   if (text === 'true') return true;
   if (text === 'false') return false;
   if (/^(?:0|-?[1-9]\d{0,14})$/.test(text)) return Number(text);

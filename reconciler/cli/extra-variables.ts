@@ -9,6 +9,7 @@ import { resolve } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import type { Json } from '../../agent/protocol/json.ts';
 import { failure, type Result, success } from '../../agent/protocol/problem.ts';
+import { typedText } from '../../inventory/host-string.ts';
 import { cliProblem } from '../base/problem-codes/cli.ts';
 
 /** The variables that a list of arguments gives. */
@@ -29,12 +30,7 @@ function parseWord(word: string): Result<Record<string, Json>> {
   const cut = word.indexOf('=');
   if (cut < 1)
     return failure(cliProblem('cli.bad-option', `--extra-vars ${word}: a variable is given as name=value`));
-  return success({ [word.slice(0, cut)]: scalar(word.slice(cut + 1)) });
-}
-
-function scalar(text: string): Json {
-  if (text === 'true' || text === 'false') return text === 'true';
-  return /^-?(0|[1-9]\d{0,14})$/.test(text) ? Number(text) : text;
+  return success({ [word.slice(0, cut)]: typedText(word.slice(cut + 1)) });
 }
 
 async function readVariableFile(path: string, directory: string): Promise<Result<Record<string, Json>>> {
