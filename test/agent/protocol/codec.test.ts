@@ -16,24 +16,13 @@ import {
   frameTypes,
 } from '../../../agent/protocol/frame.ts';
 import { agentMessageSchema, reconcilerMessageSchema } from '../../../agent/protocol/message.ts';
-import { ProblemError } from '../../../agent/protocol/problem.ts';
 import { noFacts } from '../test-host.ts';
+import { thrownCode } from './thrown-code.ts';
 
 function frameOf(message: object): Frame {
   const [frame] = new FrameDecoder().push(Buffer.concat(encodeMessage(message)));
   if (frame === undefined) throw new Error('no frame');
   return frame;
-}
-
-/** The code of the problem that an act throws; anything else that is thrown fails the test. */
-function codeOf(act: () => unknown): string {
-  try {
-    act();
-    return 'none';
-  } catch (error) {
-    if (error instanceof ProblemError) return error.problem.code;
-    throw error;
-  }
 }
 
 const text = (body: string): Frame => ({ type: frameTypes.message, body: Buffer.from(body) });
@@ -116,19 +105,19 @@ describe('messages', () => {
     const act = () =>
       decodeMessage(text('{"type":"exec","id":1,"argv":["a",5],"timeout":1}'), reconcilerMessageSchema);
     expect(act).toThrow('at argv.1: expected text');
-    expect(codeOf(act)).toBe('protocol.bad-message');
+    expect(thrownCode(act)).toBe('protocol.bad-message');
   });
 
   it('that inflate beyond the limit are refused', () => {
     const bomb = deflateRawSync(Buffer.alloc(frameLimit + 1, ' '), { level: 9 });
     expect(bomb.length).toBeLessThan(frameLimit / 100);
     const frame = { type: frameTypes.deflated, body: bomb };
-    expect(codeOf(() => decodeMessage(frame, reconcilerMessageSchema))).toBe('protocol.bad-frame');
+    expect(thrownCode(() => decodeMessage(frame, reconcilerMessageSchema))).toBe('protocol.bad-frame');
   });
 
   it('that the peer would refuse are not sent', () => {
     const huge = { type: 'recorded', runs: ['x'.repeat(frameLimit)] };
-    expect(codeOf(() => encodeMessage(huge))).toBe('protocol.frame-too-large');
+    expect(thrownCode(() => encodeMessage(huge))).toBe('protocol.frame-too-large');
   });
 
   it('nested deeper than the stack are refused', () => {
@@ -136,9 +125,11 @@ describe('messages', () => {
       open.repeat(100_000) + middle + close.repeat(100_000);
     const cause = deep('{"code":"a","disposition":"retry","message":"","hint":"","cause":', 'null', '}');
     const refuse = `{"type":"refuse","sha256":"${'a'.repeat(64)}","problem":${cause}}`;
-    expect(codeOf(() => decodeMessage(text(refuse), reconcilerMessageSchema))).toBe('protocol.bad-message');
+    expect(thrownCode(() => decodeMessage(text(refuse), reconcilerMessageSchema))).toBe(
+      'protocol.bad-message',
+    );
     const goodbye = `{"type":"goodbye","problem":${cause}}`;
-    expect(codeOf(() => decodeMessage(text(goodbye), agentMessageSchema))).toBe('protocol.bad-message');
+    expect(thrownCode(() => decodeMessage(text(goodbye), agentMessageSchema))).toBe('protocol.bad-message');
   });
 
   it('of millions of wrong members end with their first few', () => {
@@ -159,11 +150,11 @@ describe('messages', () => {
         const sent = end % 4 === 0 ? bytes.subarray(0, end % bytes.length) : bytes;
         const act = () => {
           for (const frame of new FrameDecoder().push(sent)) {
-            codeOf(() => decodeMessage(frame, agentMessageSchema));
+            thrownCode(() => decodeMessage(frame, agentMessageSchema));
             decodeMessage(frame, reconcilerMessageSchema);
           }
         };
-        if (codeOf(act) !== 'none') refused += 1;
+        if (thrownCode(act) !== 'none') refused += 1;
       }),
       { seed: 3, numRuns: 12_000 },
     );
@@ -202,7 +193,7 @@ describe('messages', () => {
             Buffer.concat(encodeFrame(frameTypes.message, Buffer.from(JSON.stringify(message)))),
           );
           for (const schema of [agentMessageSchema, reconcilerMessageSchema]) {
-            const code = codeOf(() => decodeMessage(frame as Frame, schema as typeof agentMessageSchema));
+            const code = thrownCode(() => decodeMessage(frame as Frame, schema as typeof agentMessageSchema));
             expect(['none', 'protocol.bad-message']).toContain(code);
           }
         },

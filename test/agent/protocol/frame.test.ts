@@ -15,7 +15,7 @@ import {
   frameLimit,
   frameTypes,
 } from '../../../agent/protocol/frame.ts';
-import { ProblemError } from '../../../agent/protocol/problem.ts';
+import { thrownCode } from './thrown-code.ts';
 
 const types = Object.values(frameTypes);
 const frames = fc.array(
@@ -36,16 +36,6 @@ function decodeAll(decoder: FrameDecoder, parts: readonly Buffer[]): Frame[] {
 function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
   const ends = [...new Set(places.map((place) => place % (bytes.length + 1)))].sort((a, b) => a - b);
   return [0, ...ends].map((start, index) => bytes.subarray(start, ends[index] ?? bytes.length));
-}
-
-function codeOf(act: () => unknown): string {
-  try {
-    act();
-    return 'none';
-  } catch (error) {
-    if (error instanceof ProblemError) return error.problem.code;
-    throw error;
-  }
 }
 
 describe('frames', () => {
@@ -92,11 +82,11 @@ describe('frames', () => {
     const head = Buffer.alloc(5);
     head.writeUInt32BE(frameLimit + 1);
     head[4] = frameTypes.message;
-    expect(codeOf(() => [...new FrameDecoder().push(head)])).toBe('protocol.frame-too-large');
-    expect(codeOf(() => encodeFrame(frameTypes.message, Buffer.alloc(frameLimit)))).toBe(
+    expect(thrownCode(() => [...new FrameDecoder().push(head)])).toBe('protocol.frame-too-large');
+    expect(thrownCode(() => encodeFrame(frameTypes.message, Buffer.alloc(frameLimit)))).toBe(
       'protocol.frame-too-large',
     );
-    expect(codeOf(() => [...new FrameDecoder(10).push(Buffer.from([0, 0, 0, 11, 1]))])).toBe(
+    expect(thrownCode(() => [...new FrameDecoder(10).push(Buffer.from([0, 0, 0, 11, 1]))])).toBe(
       'protocol.frame-too-large',
     );
   });
@@ -106,10 +96,10 @@ describe('frames', () => {
     ['of type zero', [0, 0, 0, 2, 0, 0]],
     ['without even a type', [0, 0, 0, 0, 1]],
   ])('%s end the stream', (_title, bytes) => {
-    expect(codeOf(() => [...new FrameDecoder().push(Buffer.from(bytes))])).toBe('protocol.bad-frame');
+    expect(thrownCode(() => [...new FrameDecoder().push(Buffer.from(bytes))])).toBe('protocol.bad-frame');
   });
 
   it('refuse a chunk that is shorter than its header', () => {
-    expect(codeOf(() => decodeChunk(Buffer.alloc(37)))).toBe('protocol.bad-frame');
+    expect(thrownCode(() => decodeChunk(Buffer.alloc(37)))).toBe('protocol.bad-frame');
   });
 });
