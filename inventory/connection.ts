@@ -1,7 +1,7 @@
 /**
  * From a host's settings and a role's wish to a ConnectionSpec.
  * Invariant: the wish comes before the inventory; a via chain is resolved to its end; passwords are Secrets.
- * Never opens anything, never gives a bastion a role's wish or a password to become somebody.
+ * Never opens anything, never gives a bastion a role's wish; one that runs no container becomes nobody.
  */
 
 import type { Json } from '../agent/protocol/json.ts';
@@ -10,8 +10,11 @@ import {
   type BecomeMethod,
   type BecomeSpec,
   becomeMethods,
+  type ConnectionKind,
   type ConnectionSpec,
   type ConnectionWish,
+  connectionKinds,
+  containerKinds,
   type HostKeyPolicy,
   hostKeyPolicies,
 } from './connection-spec.ts';
@@ -42,7 +45,9 @@ function resolve(
     return failure(inventoryProblem('inventory.via-cycle', message, { where: { host } }));
   }
   const settings = new Settings(inventory, host);
-  const become = trail.length === 1 ? becomeOf(settings, wish) : undefined;
+  const child = trail.length === 1 ? undefined : trail.at(-2);
+  const needsAccount = child === undefined || isContainer(new Settings(inventory, child));
+  const become = needsAccount ? becomeOf(settings, wish) : undefined;
   const direct = directSpec(settings, { host, user: wish.user, become });
   const via = settings.text('towline_via') ?? '';
   if (via === '' || direct.kind === 'local') return success(direct);
@@ -62,7 +67,7 @@ function directSpec(settings: Settings, { host, user, become }: Asked): Connecti
   const unsaid: HostKeyPolicy = pinnedKeys.length > 0 ? 'pinned' : 'strict';
   const port = settings.value('towline_port');
   return {
-    kind: settings.text('towline_connection') === 'local' ? 'local' : 'ssh',
+    kind: kindOf(settings),
     host,
     address: settings.text('towline_host') ?? host,
     port: typeof port === 'number' ? port : 22,
@@ -74,6 +79,15 @@ function directSpec(settings: Settings, { host, user, become }: Asked): Connecti
     become,
     runtime: settings.text('towline_runtime'),
   };
+}
+
+function kindOf(settings: Settings): ConnectionKind {
+  return connectionKinds.find((kind) => kind === settings.text('towline_connection')) ?? 'ssh';
+}
+
+/** Whether the host is run by a program of the machine it is on. */
+function isContainer(settings: Settings): boolean {
+  return (containerKinds as readonly string[]).includes(kindOf(settings));
 }
 
 function becomeOf(settings: Settings, wish: ConnectionWish): BecomeSpec | undefined {

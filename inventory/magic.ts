@@ -5,7 +5,7 @@
  */
 
 import type { Json } from '../agent/protocol/json.ts';
-import { becomeMethods, connectionKinds, hostKeyPolicies } from './connection-spec.ts';
+import { becomeMethods, containerKinds, hostKeyPolicies } from './connection-spec.ts';
 import { isName } from './names.ts';
 import { didYouMean } from './suggest.ts';
 
@@ -77,7 +77,6 @@ export function checkMagic(name: MagicName, value: Json): MagicValue {
 
 type Check = (value: Json) => MagicValue;
 
-const laterKinds = ['docker', 'podman', 'kubectl', 'lxc', 'lxd', 'machinectl', 'setns', 'jail'];
 const opsmopKeyPolicies: ReadonlyMap<Json, string> = new Map<Json, string>([
   ['enforce', 'strict'],
   ['accept', 'accept-new'],
@@ -103,7 +102,7 @@ const checks: Readonly<Record<MagicName, Check>> = {
   towline_via: via,
   towline_relay: relay,
   towline_runtime: matching(/^\/[^\p{Cc}]*$/u, 'the absolute path of a Node on the host'),
-  towline_connection: laterWords(oneOf(connectionKinds), laterKinds, 'connections by'),
+  towline_connection: laterWords(oneOf(['ssh', 'local']), containerKinds, 'connections by'),
   towline_transport: (value) =>
     typeof value === 'string' && value !== 'ssh' && isName(value)
       ? { kind: 'not-supported', what: `the transport "${value}"` }
