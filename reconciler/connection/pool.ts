@@ -14,6 +14,12 @@ import {
   success,
 } from '../../agent/protocol/problem.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
+import {
+  builtInDefaults,
+  type Defaults,
+  type RuntimeDefaults,
+  type TuningDefaults,
+} from '../../inventory/defaults.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
 import type { AgentBundle } from './agent-bundle.ts';
 import { agentBundle } from './agent-bundle.ts';
@@ -38,20 +44,27 @@ export interface PoolOptions {
   readonly startDeadline: number;
   /** Connections and agents that may be starting at once. */
   readonly atOnce: number;
+  readonly tuning: TuningDefaults;
+  readonly runtime: RuntimeDefaults;
 }
 
 /** What a pool uses unless told otherwise; `onWarning` hears of host keys accepted without being known. */
-export function poolOptions(onWarning: (host: string, warning: string) => void): PoolOptions {
+export function poolOptions(
+  onWarning: (host: string, warning: string) => void,
+  { tuning, runtime }: Pick<Defaults, 'tuning' | 'runtime'> = builtInDefaults,
+): PoolOptions {
   return {
     ssh: {
       deadlines: sshDeadlines,
       hostKeys: { files: defaultKnownHosts(), onWarning },
       credentials: ownCredentials(),
     },
-    session: sessionDeadlines,
+    session: { ...sessionDeadlines, heartbeat: tuning.heartbeat * 1000 },
     bundle: agentBundle,
-    startDeadline: 15_000,
-    atOnce: 32,
+    startDeadline: tuning.startTimeout * 1000,
+    atOnce: tuning.connections,
+    tuning,
+    runtime,
   };
 }
 

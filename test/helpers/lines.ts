@@ -8,6 +8,7 @@ import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import type { RolePlan } from '../../agent/protocol/plan.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
+import { builtInDefaults } from '../../inventory/defaults.ts';
 import type { ContentStore } from '../../reconciler/base/content.ts';
 import { type AgentBundle, bundleAgent, packAgent } from '../../reconciler/connection/agent-bundle.ts';
 import { sessionDeadlines } from '../../reconciler/connection/agent-session.ts';
@@ -37,6 +38,8 @@ export function testPoolOptions(knownHosts: string, warnings: string[] = []): Po
     bundle: fixtureBundle,
     startDeadline: 15_000,
     atOnce: 32,
+    tuning: builtInDefaults.tuning,
+    runtime: builtInDefaults.runtime,
   };
 }
 
