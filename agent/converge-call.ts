@@ -14,7 +14,7 @@ import type { AgentEvent, ConvergeMessage, ConvergeResult } from './protocol/mes
 import { countOutcomes } from './protocol/outcome.ts';
 import { applyDelta, planResources, type RolePlan } from './protocol/plan.ts';
 import { type Problem, ProblemError } from './protocol/problem.ts';
-import { agentProblem } from './protocol/problem-codes.ts';
+import { agentProblem, refusal } from './protocol/problem-codes.ts';
 import type { ContentReader } from './system/content-reader.ts';
 import { createReader, createSystem } from './system/posix.ts';
 
@@ -67,12 +67,7 @@ function assemble(message: ConvergeMessage, held: ReadonlyMap<string, HeldPlan>)
   const base = held.get(message.key);
   const wanted = 'delta' in message.plan ? message.plan.delta.base : message.digest;
   if (base === undefined || base.digest !== wanted) {
-    throw new ProblemError(
-      agentProblem(
-        'agent.plan-not-held',
-        `this agent does not hold ${message.key} at ${wanted.slice(0, 12)}`,
-      ),
-    );
+    throw refusal('agent.plan-not-held', `this agent does not hold ${message.key} at ${wanted.slice(0, 12)}`);
   }
   return 'delta' in message.plan ? applyDelta(base.plan, message.plan.delta) : base.plan;
 }

@@ -10,7 +10,7 @@ import type { ConvergeMode } from './protocol/message.ts';
 import type { Registered, ResourceReport } from './protocol/outcome.ts';
 import type { Meta, PlannedResource } from './protocol/plan.ts';
 import { type Problem, ProblemError } from './protocol/problem.ts';
-import { type AgentProblemCode, agentProblem } from './protocol/problem-codes.ts';
+import { type AgentProblemCode, agentProblem, refusal } from './protocol/problem-codes.ts';
 import { resources } from './resources/index.ts';
 import type { Applied, CheckContext, Resource } from './resources/resource.ts';
 import type { Results } from './results.ts';
@@ -84,7 +84,7 @@ export async function lookAt(
   const looked = await kind.check(reader, resource.wanted, contextOf(place));
   if ('unknown' in looked) {
     if (isDry) return end('unknown', looked.unknown);
-    throw new ProblemError(agentProblem('resource.failed', looked.unknown));
+    throw refusal('resource.failed', looked.unknown);
   }
   if (isDry && isProbe(resource)) return end('skipped', 'a dry run starts no programs');
   const unsure = isDry && looked.length > 0 && hasGuard(resource);
@@ -111,9 +111,7 @@ export async function concludeActed(
   const again = await (kind.verify ?? kind.check)(reader, resource.wanted, contextOf(place));
   const left = 'unknown' in again ? again.unknown : listed(again);
   if (left !== '' && acted.applied?.failure === undefined) {
-    throw new ProblemError(
-      agentProblem('resource.not-converged', `after the change it still needs: ${left}`),
-    );
+    throw refusal('resource.not-converged', `after the change it still needs: ${left}`);
   }
   const observed = await kind.observe?.(reader, resource.wanted);
   return settle(resource, place, {
@@ -156,10 +154,7 @@ async function attemptOnce(
       await place.acting(resource);
       const { system, acts } = witnessed(place.system(resource.id, signal));
       const applied = await kindOf(resource).apply(system, resource.wanted, changes, contextOf(place));
-      if (acts() === 0)
-        throw new ProblemError(
-          agentProblem('resource.surprise', `it announced ${listed(changes)} and did nothing`),
-        );
+      if (acts() === 0) throw refusal('resource.surprise', `it announced ${listed(changes)} and did nothing`);
       return concludeActed(resource, place, { changes, startedAt, signal, applied });
     });
   } catch (error) {
@@ -203,7 +198,7 @@ async function withTimeout<T>(meta: Meta, run: (signal: AbortSignal) => Promise<
     timer = setTimeout(
       () => {
         controller.abort();
-        reject(new ProblemError(agentProblem('resource.timeout', `not done after ${meta.timeout} seconds`)));
+        reject(refusal('resource.timeout', `not done after ${meta.timeout} seconds`));
       },
       (meta.timeout as number) * 1000,
     );

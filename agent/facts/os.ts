@@ -6,25 +6,16 @@
 
 import type { Fact, FactExample } from './fact.ts';
 
-const families: Readonly<Record<string, string>> = {
-  debian: 'debian',
-  ubuntu: 'debian',
-  raspbian: 'debian',
-  rhel: 'redhat',
-  fedora: 'redhat',
-  centos: 'redhat',
-  rocky: 'redhat',
-  almalinux: 'redhat',
-  amzn: 'redhat',
-  ol: 'redhat',
-  suse: 'suse',
-  opensuse: 'suse',
-  sles: 'suse',
-  alpine: 'alpine',
-  arch: 'arch',
-  gentoo: 'gentoo',
-  nixos: 'nixos',
-  void: 'void',
+/** Families by the distributions whose names differ from theirs. */
+const families: Readonly<Record<string, readonly string[]>> = {
+  debian: ['ubuntu', 'raspbian'],
+  redhat: ['rhel', 'fedora', 'centos', 'rocky', 'almalinux', 'amzn', 'ol'],
+  suse: ['opensuse', 'sles'],
+  alpine: [],
+  arch: [],
+  gentoo: [],
+  nixos: [],
+  void: [],
 };
 
 const [etc, lib] = ['/etc/os-release', '/usr/lib/os-release'];
@@ -36,7 +27,7 @@ export const os: Fact<'os'> = {
     const distribution = release.ID ?? 'unknown';
     const names = [distribution, ...(release.ID_LIKE ?? '').split(' ')];
     return {
-      family: names.map((name) => families[name.split('-')[0] ?? '']).find(Boolean) ?? distribution,
+      family: names.map((name) => familyOf(name.split('-')[0] ?? '')).find(Boolean) ?? distribution,
       distribution,
       version: release.VERSION_ID ?? '',
       codename: release.VERSION_CODENAME ?? '',
@@ -67,4 +58,8 @@ function parseRelease(text: string): Readonly<Record<string, string>> {
     values[name] = value.replace(/^(["'])(.*)\1$/, '$2').replace(/\\(.)/g, '$1');
   }
   return values;
+}
+
+function familyOf(name: string): string | undefined {
+  return Object.keys(families).find((family) => family === name || families[family]?.includes(name));
 }

@@ -6,10 +6,10 @@
 
 import * as z from './schema.ts';
 
-export const sha256Schema = z.string().check(z.matches(/^[0-9a-f]{64}$/));
+export const sha256Schema = z.string.check(z.matches(/^[0-9a-f]{64}$/));
 export const contentSchema = z.object({
   sha256: sha256Schema,
-  size: z.number().check(z.holds((size) => size >= 0, 'is negative')),
+  size: z.number.check(z.holds((size) => size >= 0, 'is negative')),
 });
 
 /** A reference to content. */

@@ -14,12 +14,22 @@ export const changeActions = ['create', 'update', 'remove', 'run'] as const;
  */
 export const changeSchema = z.object({
   action: z.oneOf(changeActions),
-  property: z.string(),
-  from: z.optional(z.string()),
-  to: z.optional(z.string()),
-  diff: z.optional(z.string()),
+  property: z.string,
+  from: z.optional(z.string),
+  to: z.optional(z.string),
+  diff: z.optional(z.string),
 });
 export type Change = z.Infer<typeof changeSchema>;
+
+/** A change without a diff. */
+export function makeChange(action: Change['action'], property: string, from?: string, to?: string): Change {
+  return { action, property, from, to };
+}
+
+/** The change of a property that is (yes) or is not (no) to its opposite. */
+export function flip(property: string, is: boolean): Change {
+  return makeChange('update', property, is ? 'yes' : 'no', is ? 'no' : 'yes');
+}
 
 /** Identity of a change for comparing announced and done. */
 export function changeKey(change: Change): string {

@@ -6,8 +6,7 @@
 
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { encodeFrame, type Frame, frameLimit, frameTypes } from './frame.ts';
-import { ProblemError } from './problem.ts';
-import { agentProblem } from './problem-codes.ts';
+import { refusal } from './problem-codes.ts';
 import type * as z from './schema.ts';
 
 /** Shorter messages are not worth deflating. */
@@ -16,8 +15,7 @@ const deflateFrom = 512;
 /** The bytes of a message. Throws protocol.frame-too-large for what the peer would refuse once inflated. */
 export function encodeMessage(message: object): Buffer[] {
   const text = Buffer.from(JSON.stringify(message));
-  if (text.length >= frameLimit)
-    throw new ProblemError(agentProblem('protocol.frame-too-large', `${text.length} bytes to send`));
+  if (text.length >= frameLimit) throw refusal('protocol.frame-too-large', `${text.length} bytes to send`);
   if (text.length < deflateFrom) return encodeFrame(frameTypes.message, text);
   return encodeFrame(frameTypes.deflated, deflateRawSync(text, { level: 6 }));
 }
@@ -28,9 +26,7 @@ export function decodeMessage<T>(frame: Frame, schema: z.Schema<T>): T {
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const place = issue?.path.join('.') ?? '';
-  throw new ProblemError(
-    agentProblem('protocol.bad-message', `at ${place || 'the top'}: ${issue?.message ?? 'invalid'}`),
-  );
+  throw refusal('protocol.bad-message', `at ${place || 'the top'}: ${issue?.message ?? 'invalid'}`);
 }
 
 function parse(frame: Frame): unknown {
@@ -41,8 +37,6 @@ function parse(frame: Frame): unknown {
         : frame.body;
     return JSON.parse(text.toString('utf8'));
   } catch (error) {
-    throw new ProblemError(
-      agentProblem('protocol.bad-frame', `not JSON: ${(error as Error).message.slice(0, 200)}`),
-    );
+    throw refusal('protocol.bad-frame', `not JSON: ${(error as Error).message.slice(0, 200)}`);
   }
 }

@@ -20,8 +20,8 @@ export type Expression =
 
 export const expressionSchema: z.Schema<Expression> = z.lazy(() =>
   z.variants('op', [
-    z.object({ op: z.literal('value'), value: z.json() }),
-    z.object({ op: z.literal('get'), path: z.array(z.string()) }),
+    z.object({ op: z.literal('value'), value: z.json }),
+    z.object({ op: z.literal('get'), path: z.array(z.string) }),
     z.object({ op: z.literal('not'), of: expressionSchema }),
     z.object({ op: z.oneOf(['and', 'or', ...comparisons]), left: expressionSchema, right: expressionSchema }),
   ]),

@@ -4,8 +4,7 @@
  * Pure: bytes in, frames out. docs/protocol.md describes the same bytes.
  */
 
-import { ProblemError } from './problem.ts';
-import { agentProblem } from './problem-codes.ts';
+import { refusal } from './problem-codes.ts';
 
 export const frameTypes = {
   /** A message as UTF-8 JSON. */
@@ -31,8 +30,7 @@ const joinBelow = 64 * 1024;
 /** The bytes of one frame, as the parts to write. */
 export function encodeFrame(type: FrameType, ...body: readonly Buffer[]): Buffer[] {
   const length = 1 + body.reduce((sum, part) => sum + part.length, 0);
-  if (length > frameLimit)
-    throw new ProblemError(agentProblem('protocol.frame-too-large', `${length} bytes to send`));
+  if (length > frameLimit) throw refusal('protocol.frame-too-large', `${length} bytes to send`);
   const head = Buffer.alloc(headerSize + 1);
   head.writeUInt32BE(length);
   head[headerSize] = type;
@@ -55,8 +53,7 @@ export function encodeChunk(chunk: Chunk): Buffer[] {
 
 /** The chunk in the body of a chunk frame. Throws `protocol.bad-frame` when it is too short. */
 export function decodeChunk(body: Buffer): Chunk {
-  if (body.length < chunkHeaderSize)
-    throw new ProblemError(agentProblem('protocol.bad-frame', 'chunk without header'));
+  if (body.length < chunkHeaderSize) throw refusal('protocol.bad-frame', 'chunk without header');
   return {
     sha256: body.toString('hex', 0, 32),
     offset: body.readUIntBE(32, 6),
@@ -104,14 +101,10 @@ export class FrameDecoder {
 
   #verify(length: number, type: number): void {
     if (length > this.#limit) {
-      throw new ProblemError(
-        agentProblem('protocol.frame-too-large', `a frame of ${length} bytes was announced`),
-      );
+      throw refusal('protocol.frame-too-large', `a frame of ${length} bytes was announced`);
     }
     if (length < 1 || type < frameTypes.message || type > frameTypes.chunk) {
-      throw new ProblemError(
-        agentProblem('protocol.bad-frame', `no frame of type ${type} and length ${length} exists`),
-      );
+      throw refusal('protocol.bad-frame', `no frame of type ${type} and length ${length} exists`);
     }
   }
 

@@ -12,31 +12,31 @@ export const outcomes = ['unchanged', 'changed', 'failed', 'skipped', 'unknown']
 export type Outcome = (typeof outcomes)[number];
 
 /** What `register` stores and conditions read; kinds add their own members (rc, stdout, stderr …). */
-export const registeredSchema = z.record(z.json());
+export const registeredSchema = z.record(z.json);
 export type Registered = z.Infer<typeof registeredSchema>;
 
 export const resourceReportSchema = z.object({
-  resource: z.string(),
+  resource: z.string,
   /** The handler's name when the resource ran inside one. */
-  handler: z.optional(z.string()),
+  handler: z.optional(z.string),
   outcome: z.oneOf(outcomes),
   changes: z.array(changeSchema),
-  milliseconds: z.number(),
+  milliseconds: z.number,
   /** Why it was skipped or is unknown, for people. */
-  reason: z.optional(z.string()),
+  reason: z.optional(z.string),
   problem: z.optional(problemSchema),
   /** True when ignoreErrors let the role go on after this failure. */
-  ignored: z.optional(z.boolean()),
-  attempts: z.optional(z.number()),
+  ignored: z.optional(z.boolean),
+  attempts: z.optional(z.number),
 });
 export type ResourceReport = z.Infer<typeof resourceReportSchema>;
 
 export const countsSchema = z.object({
-  unchanged: z.number(),
-  changed: z.number(),
-  failed: z.number(),
-  skipped: z.number(),
-  unknown: z.number(),
+  unchanged: z.number,
+  changed: z.number,
+  failed: z.number,
+  skipped: z.number,
+  unknown: z.number,
 });
 export type OutcomeCounts = z.Infer<typeof countsSchema>;
 

@@ -12,17 +12,17 @@ import { type Shapes, shapes } from './shapes/index.ts';
 /** What applies to every kind and to none in particular. Times in seconds. */
 export const metaSchema = z.object({
   when: z.optional(expressionSchema),
-  notify: z.optional(z.array(z.string())),
-  register: z.optional(z.string()),
+  notify: z.optional(z.array(z.string)),
+  register: z.optional(z.string),
   changedWhen: z.optional(expressionSchema),
   failedWhen: z.optional(expressionSchema),
-  ignoreErrors: z.optional(z.boolean()),
-  retries: z.optional(z.number()),
-  delay: z.optional(z.number()),
-  timeout: z.optional(z.number()),
-  tags: z.optional(z.array(z.string())),
-  requires: z.optional(z.array(z.string())),
-  sensitive: z.optional(z.boolean()),
+  ignoreErrors: z.optional(z.boolean),
+  retries: z.optional(z.number),
+  delay: z.optional(z.number),
+  timeout: z.optional(z.number),
+  tags: z.optional(z.array(z.string)),
+  requires: z.optional(z.array(z.string)),
+  sensitive: z.optional(z.boolean),
 });
 export type Meta = z.Infer<typeof metaSchema>;
 
@@ -30,7 +30,7 @@ export type PlannedResource = {
   [K in Kind]: { readonly id: ResourceId; readonly kind: K; readonly wanted: Shapes[K]; readonly meta: Meta };
 }[Kind];
 
-const anyResource = z.object({ id: z.string(), kind: z.oneOf(kinds), wanted: z.unknown(), meta: metaSchema });
+const anyResource = z.object({ id: z.string, kind: z.oneOf(kinds), wanted: z.unknown, meta: metaSchema });
 
 /** One resource of a plan; `wanted` is validated by the shape of its kind. */
 export const plannedResourceSchema = new z.Schema<PlannedResource>((value, path, report) => {
@@ -41,22 +41,22 @@ export const plannedResourceSchema = new z.Schema<PlannedResource>((value, path,
 });
 
 /** A handler runs its resources in order, once, at the end of the role, if something that changed notified it. */
-export const handlerSchema = z.object({ name: z.string(), resources: z.array(plannedResourceSchema) });
+export const handlerSchema = z.object({ name: z.string, resources: z.array(plannedResourceSchema) });
 export type PlannedHandler = z.Infer<typeof handlerSchema>;
 
 export const rolePlanSchema = z.object({
-  environment: z.string(),
-  host: z.string(),
-  role: z.string(),
+  environment: z.string,
+  host: z.string,
+  role: z.string,
   resources: z.array(plannedResourceSchema),
   handlers: z.array(handlerSchema),
 });
 export type RolePlan = z.Infer<typeof rolePlanSchema>;
 
 /** A run of `[first, count]` of the base's items, or an item given whole. */
-const itemRun = z.tuple([z.number(), z.number()]);
+const itemRun = z.tuple([z.number, z.number]);
 export const planDeltaSchema = z.object({
-  base: z.string(),
+  base: z.string,
   resources: z.array(z.union([itemRun, plannedResourceSchema])),
   handlers: z.array(z.union([itemRun, handlerSchema])),
 });

@@ -4,27 +4,31 @@
  * Never reuse a code for a second meaning.
  */
 
-import type { Disposition, Problem, ProblemDetails } from './problem.ts';
+import { type Disposition, type Problem, type ProblemDetails, ProblemError } from './problem.ts';
 
 /** Codes that need no person; by far the smaller part of what travels. */
 const passing = {
-  'protocol.frame-too-large': 'defect',
-  'protocol.bad-frame': 'defect',
-  'protocol.bad-message': 'defect',
-  'protocol.version-mismatch': 'defect',
-  'protocol.illegal-state': 'defect',
-  'agent.busy': 'wait',
-  'agent.plan-not-held': 'retry',
-  'agent.cancelled': 'retry',
-  'agent.link-lost': 'retry',
-  'agent.internal': 'defect',
-  'agent.no-facts': 'retry',
-  'blob.refused': 'defect',
-  'blob.corrupt': 'retry',
-  'blob.missing': 'defect',
-  'resource.surprise': 'defect',
-  'package.locked': 'retry',
-} as const satisfies Record<string, Disposition>;
+  defect: [
+    'protocol.frame-too-large',
+    'protocol.bad-frame',
+    'protocol.bad-message',
+    'protocol.version-mismatch',
+    'protocol.illegal-state',
+    'agent.internal',
+    'blob.refused',
+    'blob.missing',
+    'resource.surprise',
+  ],
+  retry: [
+    'agent.plan-not-held',
+    'agent.cancelled',
+    'agent.link-lost',
+    'agent.no-facts',
+    'blob.corrupt',
+    'package.locked',
+  ],
+  wait: ['agent.busy'],
+} as const satisfies Partial<Record<Disposition, readonly string[]>>;
 
 /** What stays so until a person acts: a type only, to keep it off the hosts. */
 type StalledCode =
@@ -55,14 +59,20 @@ type StalledCode =
   | 'account.failed'
   | 'account.conflict';
 
-export type AgentProblemCode = keyof typeof passing | StalledCode;
+export type AgentProblemCode = (typeof passing)[keyof typeof passing][number] | StalledCode;
 
 /** What is to be done about problems of a code, and by whom. */
 export function dispositionOf(code: AgentProblemCode): Disposition {
-  return (passing as Partial<Record<AgentProblemCode, Disposition>>)[code] ?? 'stalled';
+  const dispositions = Object.keys(passing) as (keyof typeof passing)[];
+  return dispositions.find((each) => (passing[each] as readonly string[]).includes(code)) ?? 'stalled';
 }
 
 /** Makes a problem with one of the agent's codes; its hint is still empty. */
 export function agentProblem(code: AgentProblemCode, message: string, details: ProblemDetails = {}): Problem {
   return { code, disposition: dispositionOf(code), message, hint: '', ...details };
+}
+
+/** The same as an error, to be thrown. */
+export function refusal(code: AgentProblemCode, message: string, details?: ProblemDetails): ProblemError {
+  return new ProblemError(agentProblem(code, message, details));
 }

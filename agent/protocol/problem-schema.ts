@@ -8,21 +8,21 @@ import { dispositions, type Problem } from './problem.ts';
 import * as z from './schema.ts';
 
 const placeSchema = z.object({
-  file: z.optional(z.string()),
-  line: z.optional(z.number()),
-  column: z.optional(z.number()),
-  environment: z.optional(z.string()),
-  host: z.optional(z.string()),
-  role: z.optional(z.string()),
-  resource: z.optional(z.string()),
+  file: z.optional(z.string),
+  line: z.optional(z.number),
+  column: z.optional(z.number),
+  environment: z.optional(z.string),
+  host: z.optional(z.string),
+  role: z.optional(z.string),
+  resource: z.optional(z.string),
 });
 
 export const problemSchema: z.Schema<Problem> = z.object({
-  code: z.string(),
+  code: z.string,
   disposition: z.oneOf(dispositions),
-  message: z.string(),
-  hint: z.string(),
+  message: z.string,
+  hint: z.string,
   where: z.optional(placeSchema),
   cause: z.optional(z.lazy(() => problemSchema)),
-  lines: z.optional(z.array(z.string())),
+  lines: z.optional(z.array(z.string)),
 });

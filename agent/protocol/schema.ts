@@ -87,13 +87,12 @@ type ObjectOf<M extends Members> = Simplify<
 /** Stands for a value that was reported as wrong; it never leaves `safeParse`. */
 const wrong = undefined as never;
 
-function primitive<T>(name: string, is: (value: unknown) => boolean): () => Schema<T> {
-  const schema = new Schema<T>((value, path, report) => {
+function primitive<T>(name: string, is: (value: unknown) => boolean): Schema<T> {
+  return new Schema((value, path, report) => {
     if (is(value)) return value as T;
     report(path, `expected ${name}`);
     return wrong;
   });
-  return () => schema;
 }
 
 export const string = primitive<string>('text', (value) => typeof value === 'string');

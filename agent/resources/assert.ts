@@ -5,7 +5,7 @@
  */
 
 import { type Expression, truth } from '../protocol/expression.ts';
-import { refusal } from './refusal.ts';
+import { refusal } from '../protocol/problem-codes.ts';
 import type { Resource } from './resource.ts';
 
 /** Every expression must hold on this host. */

@@ -4,12 +4,13 @@
  * Never changes a line of another key, unless the key is exclusive.
  */
 
-import type { Change } from '../protocol/change.ts';
+import { dirname } from 'node:path';
+import { type Change, makeChange } from '../protocol/change.ts';
+import { refusal } from '../protocol/problem-codes.ts';
 import type { AuthorizedKeyShape } from '../protocol/shapes/account.ts';
-import { unknownOwner } from '../system/accounts.ts';
+import { findAccount, unknownOwner } from '../system/accounts.ts';
 import type { Account, FileStat, SystemReader } from '../system/system.ts';
 import { editKeys, type KeyEdit, parseKeyLine } from './key-lines.ts';
-import { refusal } from './refusal.ts';
 import type { Resource } from './resource.ts';
 
 /** A key in a user's authorized_keys file, or not in it. */
@@ -24,7 +25,7 @@ export const authorizedKeyResource: Resource<'authorizedKey'> = {
     if (account === undefined) {
       if (wanted.state === 'absent') return [];
       const isComing = pending.some((each) => each.kind === 'user' && each.wanted.user === wanted.user);
-      if (isComing) return [{ action: 'create', property: 'key' }];
+      if (isComing) return [makeChange('create', 'key')];
       throw unknownOwner('user', wanted.user);
     }
     const place = await inspect(system, wanted, account);
@@ -55,10 +56,6 @@ interface KeyPlace {
   readonly fileStat: FileStat | undefined;
 }
 
-async function findAccount(system: SystemReader, user: string): Promise<Account | undefined> {
-  return (await system.accounts()).find(({ name }) => name === user);
-}
-
 /**
  * Looks at the file and its directory without following links. A user who could make either of them something else
  * would have root write, or read out, a place of the user's choice.
@@ -69,7 +66,7 @@ async function inspect(
   account: Account,
 ): Promise<KeyPlace> {
   const path = wanted.path ?? `${account.home.replace(/\/+$/, '')}/.ssh/authorized_keys`;
-  const directory = path.slice(0, path.lastIndexOf('/')) || '/';
+  const directory = dirname(path);
   const [directoryStat, fileStat] = [await system.stat(directory), await system.stat(path)];
   const refuse = (which: string, why: string): never => {
     throw refusal('file.wrong-type', `the keys of ${wanted.user} are not touched: ${which} ${why}`, {
@@ -96,13 +93,13 @@ async function readKeys(system: SystemReader, { path, fileStat }: KeyPlace): Pro
 function keyChanges(before: string, edit: KeyEdit, wanted: AuthorizedKeyShape): readonly Change[] {
   const changes: Change[] = [];
   if (wanted.state === 'absent') {
-    if (edit.isPresent) changes.push({ action: 'remove', property: 'key' });
+    if (edit.isPresent) changes.push(makeChange('remove', 'key'));
     return changes;
   }
-  if (!edit.isPresent) changes.push({ action: 'create', property: 'key' });
-  if (edit.others > 0) changes.push({ action: 'remove', property: 'other keys', from: String(edit.others) });
+  if (!edit.isPresent) changes.push(makeChange('create', 'key'));
+  if (edit.others > 0) changes.push(makeChange('remove', 'other keys', String(edit.others)));
   if (changes.length === 0 && edit.text !== before && edit.text !== `${before}\n`) {
-    changes.push({ action: 'update', property: 'key' });
+    changes.push(makeChange('update', 'key'));
   }
   return changes;
 }

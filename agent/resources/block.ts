@@ -4,8 +4,8 @@
  * Never guesses where a block ends: a begin without an end is refused.
  */
 
+import { refusal } from '../protocol/problem-codes.ts';
 import type { BlockShape } from '../protocol/shapes/block.ts';
-import { refusal } from './refusal.ts';
 import type { Resource } from './resource.ts';
 import { applyEdit, checkEdit, type Edited, pattern, type TextEdit } from './text-edit.ts';
 import { bareText, insertLines, insertPlace, type Line, styledLines } from './text-lines.ts';

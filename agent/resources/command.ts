@@ -4,14 +4,14 @@
  * Never a shell; its input and environment never appear in a message.
  */
 
-import type { Change } from '../protocol/change.ts';
+import { type Change, makeChange } from '../protocol/change.ts';
 import type { Registered } from '../protocol/outcome.ts';
 import type { Problem } from '../protocol/problem.ts';
 import { agentProblem } from '../protocol/problem-codes.ts';
 import type { CommandShape } from '../protocol/shapes/command.ts';
+import { howEnded, lastLines } from '../system/program-end.ts';
 import type { RunResult, SystemReader } from '../system/system.ts';
-import { lastLines } from './last-lines.ts';
-import { mayWrite } from './pending.ts';
+import { cleanPath, mayWrite } from './pending.ts';
 import type { Resource } from './resource.ts';
 
 /** Characters of output kept for the message of a failure. */
@@ -29,10 +29,10 @@ export const commandResource: Resource<'command'> = {
 
   async check(system, wanted, context) {
     if (await isDue(system, wanted)) {
-      const isMadeBefore = mayWrite(context.pending, (path) => path === wanted.creates);
-      return isMadeBefore
-        ? { unknown: `a resource before it may bring ${wanted.creates}` }
-        : [runChange(wanted)];
+      const { creates } = wanted;
+      const isMadeBefore =
+        creates !== undefined && mayWrite(context.pending, (path) => path === cleanPath(creates));
+      return isMadeBefore ? { unknown: `a resource before it may bring ${creates}` } : [runChange(wanted)];
     }
     return [];
   },
@@ -64,7 +64,7 @@ async function isDue(system: SystemReader, wanted: CommandShape): Promise<boolea
 }
 
 function runChange(wanted: CommandShape): Change {
-  return { action: 'run', property: 'command', to: wanted.argv.join(' ').slice(0, 500) };
+  return makeChange('run', 'command', undefined, wanted.argv.join(' ').slice(0, 500));
 }
 
 function registeredOf({ status, stdout, stderr, signal }: RunResult): Registered {
@@ -72,8 +72,7 @@ function registeredOf({ status, stdout, stderr, signal }: RunResult): Registered
 }
 
 function failureOf(wanted: CommandShape, result: RunResult, tail: string): Problem | undefined {
-  const { status, signal } = result;
+  const { status } = result;
   if (status !== null && (wanted.exitStatus ?? [0]).includes(status)) return undefined;
-  const end = status === null ? `was ended by ${signal ?? 'a signal'}` : `ended with status ${status}`;
-  return agentProblem('command.failed', `${wanted.argv[0]} ${end}`, { lines: lastLines(tail) });
+  return agentProblem('command.failed', `${wanted.argv[0]} ${howEnded(result)}`, { lines: lastLines(tail) });
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Content } from '../protocol/blob.ts';
-import type { Change } from '../protocol/change.ts';
+import { type Change, makeChange } from '../protocol/change.ts';
 import type { FileStat, SystemReader } from '../system/system.ts';
 import { textDiff } from './text-diff.ts';
 
@@ -32,13 +32,8 @@ export async function contentChange(
     bytes === undefined || Math.max(stat.size, content.size) > diffLimit
       ? undefined
       : textDiff((await system.readFile(path)) ?? Buffer.alloc(0), bytes);
-  return {
-    action: 'update',
-    property,
-    from: shown(stat.size, hash),
-    to: shown(content.size, content.sha256),
-    ...(diff !== undefined && { diff }),
-  };
+  const change = makeChange('update', property, shown(stat.size, hash), shown(content.size, content.sha256));
+  return { ...change, diff };
 }
 
 /** The diff of a file that is not there yet. */

@@ -5,8 +5,7 @@
  */
 
 import { createContext, Script } from 'node:vm';
-import { ProblemError } from '../protocol/problem.ts';
-import { agentProblem } from '../protocol/problem-codes.ts';
+import { refusal } from '../protocol/problem-codes.ts';
 import type { FileShape } from '../protocol/shapes/file.ts';
 import type { SystemReader } from '../system/system.ts';
 import type { Unknown } from './path-state.ts';
@@ -39,9 +38,7 @@ export function renderDeferred(
   if (rendered.text !== undefined) return { text: rendered.text };
   const { line, column } = rendered;
   const where = { file: deferred.source, ...(line && { line }), ...(column && { column }) };
-  throw new ProblemError(
-    agentProblem('template.failed', `${deferred.source}: ${rendered.failed ?? 'it gave no text'}`, { where }),
-  );
+  throw refusal('template.failed', `${deferred.source}: ${rendered.failed ?? 'it gave no text'}`, { where });
 }
 
 function run(program: string, deferred: Deferred, context: CheckContext): Rendered {

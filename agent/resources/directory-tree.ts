@@ -6,12 +6,13 @@
 
 import { dirname, join } from 'node:path';
 import type { Change } from '../protocol/change.ts';
+import { refusal } from '../protocol/problem-codes.ts';
 import type { DirectoryShape } from '../protocol/shapes/directory.ts';
 import type { FileStat, Ownership, System, SystemReader } from '../system/system.ts';
 import { contentChange, newContentDiff } from './content-change.ts';
 import { ownershipChanges } from './ownership-changes.ts';
-import { absentToPresent, cleanPath, removal, type Unknown, wrongType } from './path-state.ts';
-import { refusal } from './refusal.ts';
+import { absentToPresent, removal, type Unknown, wrongType } from './path-state.ts';
+import { cleanPath } from './pending.ts';
 import type { CheckContext } from './resource.ts';
 
 /** One change and the act that makes it. */

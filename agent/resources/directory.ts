@@ -6,12 +6,13 @@
 
 import { join } from 'node:path';
 import { changeKey } from '../protocol/change.ts';
+import { refusal } from '../protocol/problem-codes.ts';
 import type { DirectoryShape } from '../protocol/shapes/directory.ts';
 import type { SystemReader } from '../system/system.ts';
 import { planTree, type Step } from './directory-tree.ts';
-import { checkOwners, ownershipChanges } from './ownership-changes.ts';
-import { absentToPresent, checkParent, cleanPath, removal, type Unknown, wrongType } from './path-state.ts';
-import { refusal } from './refusal.ts';
+import { checkPlace, ownershipChanges } from './ownership-changes.ts';
+import { absentToPresent, removal, type Unknown, wrongType } from './path-state.ts';
+import { cleanPath } from './pending.ts';
 import type { CheckContext, Resource } from './resource.ts';
 
 export const directoryResource: Resource<'directory'> = {
@@ -66,7 +67,7 @@ async function creation(
   wanted: DirectoryShape,
   context: CheckContext,
 ): Promise<readonly Step[] | Unknown> {
-  const blocked = (await checkParent(system, path, context)) ?? (await checkOwners(system, wanted, context));
+  const blocked = await checkPlace(system, path, wanted, context);
   const { owner, group, mode } = wanted;
   const change = { ...absentToPresent, to: 'directory' };
   return blocked ?? [{ change, act: (hands) => hands.makeDirectory(path, { owner, group, mode }) }];

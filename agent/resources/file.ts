@@ -11,8 +11,9 @@ import type { FileShape } from '../protocol/shapes/file.ts';
 import type { FileStat, NewContent, System, SystemReader } from '../system/system.ts';
 import { contentChange, newContentDiff, type WantedContent } from './content-change.ts';
 import { renderDeferred } from './deferred-template.ts';
-import { announcedOwnership, checkOwners, ownershipChanges } from './ownership-changes.ts';
-import { absentToPresent, checkParent, cleanPath, removal, type Unknown, wrongType } from './path-state.ts';
+import { announcedOwnership, checkPlace, ownershipChanges } from './ownership-changes.ts';
+import { absentToPresent, removal, type Unknown, wrongType } from './path-state.ts';
+import { cleanPath } from './pending.ts';
 import type { CheckContext, CheckResult, Resource } from './resource.ts';
 
 interface Source extends WantedContent {
@@ -65,7 +66,7 @@ async function creation(
   wanted: FileShape,
   context: CheckContext,
 ): Promise<CheckResult> {
-  const blocked = (await checkParent(system, path, context)) ?? (await checkOwners(system, wanted, context));
+  const blocked = await checkPlace(system, path, wanted, context);
   if (blocked !== undefined) return blocked;
   const source = sourceOf(system, wanted, context);
   if (source !== undefined && 'unknown' in source) return source;

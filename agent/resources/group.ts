@@ -4,10 +4,11 @@
  * Never touches members: those belong to `user`.
  */
 
-import type { Change } from '../protocol/change.ts';
+import { type Change, makeChange } from '../protocol/change.ts';
+import { refusal } from '../protocol/problem-codes.ts';
 import type { GroupShape } from '../protocol/shapes/account.ts';
+import { findGroup } from '../system/accounts.ts';
 import { runAccountTool } from './account-tool.ts';
-import { refusal } from './refusal.ts';
 import type { Resource } from './resource.ts';
 
 /** A group with its id, or none. */
@@ -15,8 +16,7 @@ export const groupResource: Resource<'group'> = {
   async check(system, wanted) {
     const groups = await system.groups();
     const known = groups.find(({ name }) => name === wanted.group);
-    if (wanted.state === 'absent')
-      return known === undefined ? [] : [{ action: 'remove', property: 'group' }];
+    if (wanted.state === 'absent') return known === undefined ? [] : [makeChange('remove', 'group')];
     const holder = groups.find(({ name, gid }) => gid === wanted.gid && name !== wanted.group);
     if (holder !== undefined) {
       throw refusal(
@@ -24,9 +24,9 @@ export const groupResource: Resource<'group'> = {
         `group ${wanted.group} cannot have the id ${wanted.gid}: ${holder.name} has it`,
       );
     }
-    if (known === undefined) return [{ action: 'create', property: 'group' }];
+    if (known === undefined) return [makeChange('create', 'group')];
     if (wanted.gid === undefined || wanted.gid === known.gid) return [];
-    return [{ action: 'update', property: 'gid', from: String(known.gid), to: String(wanted.gid) }];
+    return [makeChange('update', 'gid', String(known.gid), String(wanted.gid))];
   },
 
   async apply(system, wanted, changes) {
@@ -35,7 +35,7 @@ export const groupResource: Resource<'group'> = {
   },
 
   async observe(system, wanted) {
-    const known = (await system.groups()).find(({ name }) => name === wanted.group);
+    const known = await findGroup(system, wanted.group);
     return { gid: known?.gid ?? null };
   },
 };

@@ -4,10 +4,12 @@
  * Never looks at where the link leads.
  */
 
+import { makeChange } from '../protocol/change.ts';
+import { refusal } from '../protocol/problem-codes.ts';
 import type { LinkShape } from '../protocol/shapes/link.ts';
 import type { FileStat, SystemReader } from '../system/system.ts';
-import { absentToPresent, checkParent, cleanPath, removal, wrongType } from './path-state.ts';
-import { refusal } from './refusal.ts';
+import { absentToPresent, checkParent, removal, wrongType } from './path-state.ts';
+import { cleanPath } from './pending.ts';
 import type { CheckContext, CheckResult, Resource } from './resource.ts';
 
 export const linkResource: Resource<'link'> = {
@@ -44,10 +46,10 @@ async function differences(
     return (await checkParent(system, path, context)) ?? [{ ...absentToPresent, to: `link to ${target}` }];
   }
   if (stat.type !== 'link') {
-    return [{ action: 'update', property: 'state', from: stat.type, to: `link to ${target}` }];
+    return [makeChange('update', 'state', stat.type, `link to ${target}`)];
   }
   const found = await system.readLink(path);
-  return found === target ? [] : [{ action: 'update', property: 'target', from: found, to: target }];
+  return found === target ? [] : [makeChange('update', 'target', found, target)];
 }
 
 function targetOf(wanted: LinkShape): string {

@@ -4,10 +4,11 @@
  * Reads only.
  */
 
-import { type Change, changeKey } from '../protocol/change.ts';
-import { findGid, findUid, unknownOwner } from '../system/accounts.ts';
+import { type Change, changeKey, makeChange } from '../protocol/change.ts';
+import { findId, unknownOwner } from '../system/accounts.ts';
 import type { FileStat, Ownership, SystemReader } from '../system/system.ts';
-import { type Unknown, vagueMaker } from './path-state.ts';
+import { checkParent, type Unknown } from './path-state.ts';
+import { vagueMaker } from './pending.ts';
 import type { CheckContext } from './resource.ts';
 
 /** Ids of the wanted owner and group; null: a dry run would make the account first. */
@@ -28,7 +29,7 @@ export async function ownershipChanges(
   if ('unknown' in ids) return ids;
   const changes: Change[] = [];
   const add = (property: string, from: string, to: string): void => {
-    changes.push({ action: 'update', property: label(property), from, to });
+    changes.push(makeChange('update', label(property), from, to));
   };
   if (ids.uid !== undefined && ids.uid !== stat.uid) {
     const name = (await system.accounts()).find(({ uid }) => uid === stat.uid)?.name;
@@ -42,12 +43,15 @@ export async function ownershipChanges(
   return changes;
 }
 
-/** Whether owner and group exist, for something not there yet. Throws file.unknown-owner. */
-export async function checkOwners(
+/** Whether something new can be put at `path` for these owners: undefined when it can. Throws file.unknown-owner and what checkParent does. */
+export async function checkPlace(
   system: SystemReader,
+  path: string,
   ownership: Ownership,
   context: CheckContext,
 ): Promise<Unknown | undefined> {
+  const blocked = await checkParent(system, path, context);
+  if (blocked !== undefined) return blocked;
   const ids = await wantedIds(system, ownership, context);
   return 'unknown' in ids ? ids : undefined;
 }
@@ -72,28 +76,25 @@ async function wantedIds(
   { owner, group }: Ownership,
   context: CheckContext,
 ): Promise<WantedIds | Unknown> {
-  const uid = owner === undefined ? undefined : ((await findUid(system, owner)) ?? null);
-  const gid = group === undefined ? undefined : ((await findGid(system, group)) ?? null);
-  if (uid === null) {
-    const missing = explainMissing('user', owner ?? '', context);
-    if (missing !== undefined) return missing;
-  }
-  if (gid === null) {
-    const missing = explainMissing('group', group ?? '', context);
-    if (missing !== undefined) return missing;
-  }
+  const idOf = async (what: 'user' | 'group', name: string | undefined) =>
+    name === undefined
+      ? undefined
+      : ((await findId(system, what, name)) ?? explainMissing(what, name, context));
+  const [uid, gid] = [await idOf('user', owner), await idOf('group', group)];
+  if (typeof uid === 'object' && uid !== null) return uid;
+  if (typeof gid === 'object' && gid !== null) return gid;
   return { uid, gid };
 }
 
-/** Undefined when a pending resource makes the account (a user brings a group of its name); unknown when something may. */
-function explainMissing(what: 'user' | 'group', name: string, context: CheckContext): Unknown | undefined {
+/** Null when a pending resource makes the account (a user brings a group of its name); unknown when something may. */
+function explainMissing(what: 'user' | 'group', name: string, context: CheckContext): Unknown | null {
   const made = context.pending.some(
     ({ kind, wanted }) =>
       (kind === 'user' && wanted.user === name && wanted.state === 'present') ||
       (kind === 'group' && what === 'group' && wanted.group === name && wanted.state === 'present'),
   );
-  if (made) return undefined;
-  const maker = vagueMaker(context);
+  if (made) return null;
+  const maker = vagueMaker(context.pending);
   if (maker !== undefined) return { unknown: `the ${what} ${name} does not exist yet; ${maker} may make it` };
   throw unknownOwner(what, name);
 }

@@ -5,9 +5,9 @@
  */
 
 import { ProblemError } from '../protocol/problem.ts';
+import { refusal } from '../protocol/problem-codes.ts';
 import type { UserShape } from '../protocol/shapes/account.ts';
 import type { SystemReader } from '../system/system.ts';
-import { refusal } from './refusal.ts';
 
 const shadow = '/etc/shadow';
 

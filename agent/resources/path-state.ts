@@ -4,33 +4,23 @@
  * Reads only.
  */
 
-import { dirname, join } from 'node:path';
-import type { Change } from '../protocol/change.ts';
-import type { PlannedResource } from '../protocol/plan.ts';
+import { dirname } from 'node:path';
+import { type Change, makeChange } from '../protocol/change.ts';
 import type { ProblemError } from '../protocol/problem.ts';
+import { refusal } from '../protocol/problem-codes.ts';
 import type { FileStat, FileType, SystemReader } from '../system/system.ts';
-import { refusal } from './refusal.ts';
+import { mayMakeDirectory, vagueMaker } from './pending.ts';
 import type { CheckContext } from './resource.ts';
 
 export interface Unknown {
   readonly unknown: string;
 }
 
-export const absentToPresent = {
-  action: 'create',
-  property: 'state',
-  from: 'absent',
-  to: 'present',
-} as const;
-
-/** The path without trailing or doubled slashes. */
-export function cleanPath(path: string): string {
-  return join('/', path).replace(/(.)\/$/, '$1');
-}
+export const absentToPresent = makeChange('create', 'state', 'absent', 'present');
 
 /** The change that removes what is at a path. */
 export function removal(stat: FileStat, property = 'state'): Change {
-  return { action: 'remove', property, from: stat.type, to: 'absent' };
+  return makeChange('remove', property, stat.type, 'absent');
 }
 
 /** The problem of another type at the path than the one wanted. */
@@ -49,37 +39,10 @@ export async function checkParent(
   const parent = dirname(path);
   const stat = await system.stat(parent === '/' ? '/' : `${parent}/.`);
   if (stat?.type === 'directory') return undefined;
-  if (context.pending.some((resource) => makesDirectory(resource, parent))) return undefined;
-  const maker = vagueMaker(context);
+  if (mayMakeDirectory(context.pending, parent)) return undefined;
+  const maker = vagueMaker(context.pending);
   if (maker !== undefined) return { unknown: `${parent} is not there yet; ${maker} may make it` };
   const other = await system.stat(parent);
   if (other !== undefined && other.type !== 'link') throw wrongType(parent, other.type, 'a directory');
   throw refusal('file.parent-missing', `${path}: its directory ${parent} does not exist`);
-}
-
-/** Dry run: a resource whose effects on the file system cannot be foreseen. */
-export function vagueMaker(context: CheckContext): string | undefined {
-  const vague = ['package', 'command', 'service', 'user'];
-  return context.pending.find((resource) => vague.includes(resource.kind))?.id;
-}
-
-/** Dry run: the resources that would write or remove the file at exactly this path. */
-export function pendingWriters(context: CheckContext, path: string): readonly PlannedResource[] {
-  return context.pending.filter((resource) => {
-    if (resource.kind === 'directory') {
-      const base = cleanPath(resource.wanted.path);
-      return resource.wanted.tree?.some((entry) => join(base, entry.path) === path) ?? false;
-    }
-    return 'path' in resource.wanted && cleanPath(resource.wanted.path ?? '') === path;
-  });
-}
-
-function makesDirectory(resource: PlannedResource, path: string): boolean {
-  if (resource.kind === 'user') return resource.wanted.home === path && resource.wanted.state === 'present';
-  if (resource.kind !== 'directory' && resource.kind !== 'link') return false;
-  if (resource.wanted.state !== 'present') return false;
-  const made = cleanPath(resource.wanted.path);
-  if (made === path) return true;
-  if (resource.kind === 'link') return false;
-  return resource.wanted.tree?.some((entry) => join(made, entry.path).startsWith(`${path}/`)) ?? false;
 }

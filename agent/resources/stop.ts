@@ -4,7 +4,7 @@
  * Never changes the host.
  */
 
-import { refusal } from './refusal.ts';
+import { refusal } from '../protocol/problem-codes.ts';
 import type { Resource } from './resource.ts';
 
 /** Ends the role with the author's message. */

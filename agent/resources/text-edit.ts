@@ -4,19 +4,12 @@
  * Never writes when the edit changes nothing.
  */
 
-import type { Change } from '../protocol/change.ts';
+import { type Change, makeChange } from '../protocol/change.ts';
+import { refusal } from '../protocol/problem-codes.ts';
 import type { ReplaceOptions, System, SystemReader } from '../system/system.ts';
-import { announcedOwnership, checkOwners, ownershipChanges } from './ownership-changes.ts';
-import {
-  absentToPresent,
-  checkParent,
-  cleanPath,
-  pendingWriters,
-  type Unknown,
-  vagueMaker,
-  wrongType,
-} from './path-state.ts';
-import { refusal } from './refusal.ts';
+import { announcedOwnership, checkPlace, ownershipChanges } from './ownership-changes.ts';
+import { absentToPresent, type Unknown, wrongType } from './path-state.ts';
+import { cleanPath, vagueMaker, writersOf } from './pending.ts';
 import type { CheckContext, CheckResult } from './resource.ts';
 import { textDiff } from './text-diff.ts';
 import { decodeText, joinLines, type Line, splitLines } from './text-lines.ts';
@@ -51,7 +44,7 @@ export async function checkEdit<W extends TextShape>(
 ): Promise<CheckResult> {
   const path = cleanPath(wanted.path);
   const stat = await system.stat(path);
-  const writers = pendingWriters(context, path);
+  const writers = writersOf(context.pending, path);
   const whole = writers.find(({ kind }) => kind !== 'line' && kind !== 'block');
   if (whole !== undefined) return { unknown: `${whole.id} would write ${path} first` };
   if (stat === undefined)
@@ -62,14 +55,8 @@ export async function checkEdit<W extends TextShape>(
     wanted.state === 'absent' ? [] : await ownershipChanges(system, stat, { ownership: wanted }, context);
   if ('unknown' in ownership || result === undefined) return ownership;
   const { from, to } = result.edited;
-  const change: Change = {
-    action: 'update',
-    property,
-    ...(from !== undefined && { from }),
-    ...(to !== undefined && { to }),
-    diff: textDiff(result.before, result.after),
-  };
-  return [change, ...ownership];
+  const diff = textDiff(result.before, result.after);
+  return [{ ...makeChange('update', property, from, to), diff }, ...ownership];
 }
 
 /** Makes the announced changes. */
@@ -125,13 +112,13 @@ async function missing<W extends TextShape>(
   { edit }: TextEdit<W>,
 ): Promise<CheckResult> {
   if (wanted.state === 'absent') return [];
-  const maker = writer ?? vagueMaker(context);
+  const maker = writer ?? vagueMaker(context.pending);
   if (maker !== undefined && (writer !== undefined || wanted.create !== true)) return maybeMade(path, maker);
   if (wanted.create !== true) {
     const hint = 'Set create to make the file, or add a file resource before this one.';
     throw refusal('file.unreadable', `${path} does not exist`, { hint });
   }
-  const blocked = (await checkParent(system, path, context)) ?? (await checkOwners(system, wanted, context));
+  const blocked = await checkPlace(system, path, wanted, context);
   if (blocked !== undefined) return blocked;
   const lines = edit([], wanted, (text) => text)?.lines ?? [];
   return [{ ...absentToPresent, diff: textDiff(Buffer.alloc(0), Buffer.from(joinLines(lines))) }];

@@ -4,7 +4,7 @@
  * Pure: databases come in as data.
  */
 
-import type { Change } from '../protocol/change.ts';
+import { type Change, makeChange } from '../protocol/change.ts';
 import type { UserShape } from '../protocol/shapes/account.ts';
 import type { Account, UnixGroup } from '../system/system.ts';
 
@@ -14,6 +14,9 @@ export interface Difference {
   readonly options: readonly string[];
 }
 
+/** What is, what is wanted, and further options that the change needs. */
+type Compared = readonly [string, string | undefined, ...string[]];
+
 /** Everything usermod would have to change. `movesHome`: the old home exists and the new one does not. */
 export function differences(
   wanted: UserShape,
@@ -22,19 +25,15 @@ export function differences(
 ): readonly Difference[] {
   const primary = context.groups.find(({ gid }) => gid === account.gid)?.name ?? String(account.gid);
   const found: Difference[] = [];
-  const compare = (property: string, option: string, [from, to]: [string, string | undefined]): void => {
+  const compare = (property: string, option: string, [from, to, ...more]: Compared): void => {
     if (to === undefined || to === from) return;
-    found.push({ change: { action: 'update', property, from, to }, options: [option, to] });
+    found.push({ change: makeChange('update', property, from, to), options: [option, to, ...more] });
   };
-  compare('uid', '-u', [String(account.uid), wanted.uid === undefined ? undefined : String(wanted.uid)]);
+  compare('uid', '-u', [String(account.uid), wanted.uid?.toString()]);
   compare('group', '-g', [primary, wanted.group]);
   compare('comment', '-c', [account.comment, wanted.comment]);
   compare('shell', '-s', [account.shell, wanted.shell]);
-  if (wanted.home !== undefined && wanted.home !== account.home) {
-    const options = ['-d', wanted.home, ...(context.movesHome ? ['-m'] : [])];
-    const change: Change = { action: 'update', property: 'home', from: account.home, to: wanted.home };
-    found.push({ change, options });
-  }
+  compare('home', '-d', [account.home, wanted.home, ...(context.movesHome ? ['-m'] : [])]);
   const supplementary = groupDifference(wanted, context.groups, wanted.group ?? primary);
   return supplementary === undefined ? found : [...found, supplementary];
 }
@@ -45,7 +44,7 @@ export function useraddArgv(wanted: UserShape, sameNamed: boolean): readonly str
   const option = (name: string, value: string | undefined) => (value === undefined ? [] : [name, value]);
   return [
     'useradd',
-    ...option('-u', wanted.uid === undefined ? undefined : String(wanted.uid)),
+    ...option('-u', wanted.uid?.toString()),
     ...option('-g', group),
     ...option('-G', wanted.groups?.length ? wanted.groups.join(',') : undefined),
     ...option('-c', wanted.comment),
@@ -72,11 +71,6 @@ function groupDifference(
   const surplus = appends ? [] : current.filter((name) => !wish.includes(name));
   if (missing.length + surplus.length === 0) return undefined;
   const target = appends ? [...current, ...missing] : wish;
-  const change: Change = {
-    action: 'update',
-    property: 'groups',
-    from: [...current].sort().join(','),
-    to: [...target].sort().join(','),
-  };
+  const change = makeChange('update', 'groups', [...current].sort().join(','), [...target].sort().join(','));
   return { change, options: appends ? ['-a', '-G', missing.join(',')] : ['-G', wish.join(',')] };
 }

@@ -4,14 +4,15 @@
  * Never shows a password hash: it goes to chpasswd by standard input, and no change holds it.
  */
 
-import type { Change } from '../protocol/change.ts';
+import { type Change, flip, makeChange } from '../protocol/change.ts';
 import type { Registered } from '../protocol/outcome.ts';
 import type { PlannedResource } from '../protocol/plan.ts';
+import { refusal } from '../protocol/problem-codes.ts';
 import type { UserShape } from '../protocol/shapes/account.ts';
+import { findAccount } from '../system/accounts.ts';
 import type { Account, System, SystemReader } from '../system/system.ts';
 import { runAccountTool } from './account-tool.ts';
 import { comparePassword, concernsPassword, readPasswordField } from './password-entry.ts';
-import { refusal } from './refusal.ts';
 import type { Resource } from './resource.ts';
 import { differences, useraddArgv } from './user-difference.ts';
 
@@ -19,15 +20,14 @@ import { differences, useraddArgv } from './user-difference.ts';
 export const userResource: Resource<'user'> = {
   async check(system, wanted, context) {
     const account = await findAccount(system, wanted.user);
-    if (wanted.state === 'absent')
-      return account === undefined ? [] : [{ action: 'remove', property: 'user' }];
+    if (wanted.state === 'absent') return account === undefined ? [] : [makeChange('remove', 'user')];
     await refuseConflicts(system, wanted, context.pending);
     if (account === undefined) {
       if (concernsPassword(wanted)) comparePassword(wanted, '!');
-      return [{ action: 'create', property: 'user' }];
+      return [makeChange('create', 'user')];
     }
     const changes = (await accountDifferences(system, wanted, account)).map(({ change }) => change);
-    if (await lacksHome(system, wanted, account)) changes.push({ action: 'create', property: 'home' });
+    if (await lacksHome(system, wanted, account)) changes.push(makeChange('create', 'home'));
     return [...changes, ...(await passwordChanges(system, wanted))];
   },
 
@@ -50,10 +50,6 @@ export const userResource: Resource<'user'> = {
     return { uid, gid, home, shell };
   },
 };
-
-async function findAccount(system: SystemReader, user: string): Promise<Account | undefined> {
-  return (await system.accounts()).find(({ name }) => name === user);
-}
 
 async function refuseConflicts(
   system: SystemReader,
@@ -105,10 +101,9 @@ async function lacksHome(system: SystemReader, wanted: UserShape, account: Accou
 async function passwordChanges(system: SystemReader, wanted: UserShape): Promise<readonly Change[]> {
   if (!concernsPassword(wanted)) return [];
   const { password, locked } = comparePassword(wanted, (await readPasswordField(system, wanted.user)) ?? '!');
-  const answer = wanted.locked === false ? { from: 'yes', to: 'no' } : { from: 'no', to: 'yes' };
   return [
-    ...(password ? [{ action: 'update', property: 'password' } as const] : []),
-    ...(locked ? [{ action: 'update', property: 'locked', ...answer } as const] : []),
+    ...(password ? [makeChange('update', 'password')] : []),
+    ...(locked ? [flip('locked', wanted.locked === false)] : []),
   ];
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { ProblemError } from '../protocol/problem.ts';
-import { agentProblem } from '../protocol/problem-codes.ts';
+import { refusal } from '../protocol/problem-codes.ts';
 import { nameService } from './queries.ts';
 import type { Account, SystemReader, UnixGroup } from './system.ts';
 
@@ -47,38 +47,49 @@ export async function readDatabase(system: SystemReader, database: 'passwd' | 'g
   return (await ask(system, database)) ?? file;
 }
 
-/** The uid of a name or numeric text; undefined when no such account exists. */
-export async function findUid(system: SystemReader, owner: string): Promise<number | undefined> {
-  const known = (await system.accounts()).find((account) => account.name === owner);
-  if (known !== undefined) return known.uid;
-  if (isId(owner)) return Number(owner);
-  return parseAccounts((await ask(system, 'passwd', owner)) ?? '')[0]?.uid;
+/** The account of this name. */
+export async function findAccount(system: SystemReader, user: string): Promise<Account | undefined> {
+  return (await system.accounts()).find(({ name }) => name === user);
 }
 
-/** The gid of a name or numeric text; undefined when no such group exists. */
-export async function findGid(system: SystemReader, group: string): Promise<number | undefined> {
-  const known = (await system.groups()).find((entry) => entry.name === group);
-  if (known !== undefined) return known.gid;
-  if (isId(group)) return Number(group);
-  return parseGroups((await ask(system, 'group', group)) ?? '')[0]?.gid;
+/** The group of this name. */
+export async function findGroup(system: SystemReader, group: string): Promise<UnixGroup | undefined> {
+  return (await system.groups()).find(({ name }) => name === group);
 }
 
-/** As findUid and findGid, both; -1 for what is left out. Throws file.unknown-owner. */
+/** The id of a name or numeric text; undefined when no such user or group exists. */
+export async function findId(
+  system: SystemReader,
+  what: 'user' | 'group',
+  name: string,
+): Promise<number | undefined> {
+  const isUser = what === 'user';
+  const known = isUser ? (await findAccount(system, name))?.uid : (await findGroup(system, name))?.gid;
+  if (known !== undefined) return known;
+  const answer = isId(name) ? undefined : await ask(system, isUser ? 'passwd' : 'group', name);
+  // The third word of an entry is the id in both databases.
+  const id = answer === undefined ? name : (entries(answer)[0]?.[2] ?? '');
+  return isId(id) ? Number(id) : undefined;
+}
+
+/** Both ids of an ownership; -1 for what is left out. Throws file.unknown-owner. */
 export async function resolveIds(
   system: SystemReader,
   owner: string | undefined,
   group: string | undefined,
 ): Promise<{ readonly uid: number; readonly gid: number }> {
-  const uid = owner === undefined ? -1 : await findUid(system, owner);
-  if (uid === undefined) throw unknownOwner('user', owner ?? '');
-  const gid = group === undefined ? -1 : await findGid(system, group);
-  if (gid === undefined) throw unknownOwner('group', group ?? '');
-  return { uid, gid };
+  const idOf = async (what: 'user' | 'group', name: string | undefined): Promise<number> => {
+    if (name === undefined) return -1;
+    const id = await findId(system, what, name);
+    if (id === undefined) throw unknownOwner(what, name);
+    return id;
+  };
+  return { uid: await idOf('user', owner), gid: await idOf('group', group) };
 }
 
 /** The problem of a name that no database has. */
 export function unknownOwner(what: 'user' | 'group', name: string): ProblemError {
-  return new ProblemError(agentProblem('file.unknown-owner', `this host has no ${what} ${name}`));
+  return refusal('file.unknown-owner', `this host has no ${what} ${name}`);
 }
 
 async function ask(system: SystemReader, database: 'passwd' | 'group', ...keys: string[]) {

@@ -5,7 +5,7 @@
  */
 
 import { ProblemError } from '../protocol/problem.ts';
-import { type AgentProblemCode, agentProblem } from '../protocol/problem-codes.ts';
+import { type AgentProblemCode, refusal } from '../protocol/problem-codes.ts';
 
 /** Whether a failing act looked or changed: a refusal means something else to each. */
 export type Intent = 'read' | 'write';
@@ -56,7 +56,7 @@ export function systemError(error: unknown, intent: Intent, act: string): Proble
   const why = words[errno] ?? (errno || String((error as Error)?.message ?? error));
   const fallback = intent === 'read' ? 'file.unreadable' : 'resource.failed';
   const code = (intent === 'write' ? onWrite[errno] : undefined) ?? shared[errno] ?? fallback;
-  return new ProblemError(agentProblem(code, `cannot ${act}: ${why}`));
+  return refusal(code, `cannot ${act}: ${why}`);
 }
 
 /** Runs an act and turns whatever it throws into a ProblemError. `act` reads after "cannot". */

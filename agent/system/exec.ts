@@ -6,8 +6,8 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { statSync } from 'node:fs';
-import { ProblemError } from '../protocol/problem.ts';
-import { agentProblem } from '../protocol/problem-codes.ts';
+import type { ProblemError } from '../protocol/problem.ts';
+import { refusal } from '../protocol/problem-codes.ts';
 import { errnoOf } from './errors.ts';
 import { OutputTail } from './output-tail.ts';
 import { ownAccount } from './own-account.ts';
@@ -49,7 +49,7 @@ export function ownBase(): EnvironmentBase {
 export function runProgram(argv: readonly string[], options: ProgramOptions = {}): Promise<RunResult> {
   if (options.signal?.aborted) {
     const message = `${argv[0]} was not started: the run is cancelled`;
-    return Promise.reject(new ProblemError(agentProblem('agent.cancelled', message)));
+    return Promise.reject(refusal('agent.cancelled', message));
   }
   return new Promise((resolve, reject) => {
     let child: ChildProcess;
@@ -157,11 +157,11 @@ function notStarted(argv: readonly string[], cwd: string | undefined, error: unk
   if (errno === 'ENOENT' && cwd !== undefined && !isDirectory(cwd)) {
     const message = `cannot start ${program}: its working directory ${cwd} does not exist`;
     const hint = 'Create the working directory with a resource before this one.';
-    return new ProblemError(agentProblem('command.not-found', message, { hint }));
+    return refusal('command.not-found', message, { hint });
   }
   const why = errno === 'EACCES' ? 'it is not an executable file' : 'no such program';
   const other = errno === 'ENOENT' || errno === 'EACCES' ? why : errno || 'its arguments are not valid';
-  return new ProblemError(agentProblem('command.not-found', `cannot start ${program}: ${other}`));
+  return refusal('command.not-found', `cannot start ${program}: ${other}`);
 }
 
 function isDirectory(path: string): boolean {

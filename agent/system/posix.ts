@@ -6,12 +6,12 @@
 
 import { chmod, chown, lstat, mkdir, rename, rmdir, symlink, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { ProblemError } from '../protocol/problem.ts';
-import { agentProblem } from '../protocol/problem-codes.ts';
+import { refusal } from '../protocol/problem-codes.ts';
 import { resolveIds } from './accounts.ts';
 import { errnoOf, guarded } from './errors.ts';
 import { runProgram } from './exec.ts';
 import { pinned, syncDirectory } from './pinned-path.ts';
+import { howEnded, lastLines } from './program-end.ts';
 import { PosixReader, type SystemOptions } from './reader.ts';
 import { removeTree } from './remove-tree.ts';
 import { type Replacement, removeLeftovers, replaceFileSafely, temporaryPath } from './replace-file.ts';
@@ -27,8 +27,6 @@ import type {
 
 /** Seconds a validate command may take. */
 const validateTimeout = 300;
-/** Lines shown of a validate command that refused. */
-const shownLines = 20;
 
 /** Eyes only: what check gets. */
 export function createReader(options: SystemOptions): SystemReader {
@@ -106,7 +104,7 @@ class PosixSystem extends PosixReader implements System {
       const { uid, gid } = await resolveIds(this, ownership.owner, ownership.group);
       await pinned(path, async ({ path: pin, stats }) => {
         if (stats.isSymbolicLink()) {
-          throw new ProblemError(agentProblem('file.wrong-type', `${path} is a symbolic link`));
+          throw refusal('file.wrong-type', `${path} is a symbolic link`);
         }
         const moves = (uid !== -1 && uid !== stats.uid) || (gid !== -1 && gid !== stats.gid);
         if (moves) await chown(pin, uid, gid);
@@ -135,7 +133,7 @@ class PosixSystem extends PosixReader implements System {
 
   #refuseAborted(act: string): void {
     if (this.options.signal?.aborted !== true) return;
-    throw new ProblemError(agentProblem('agent.cancelled', `did not ${act}: the resource was ended`));
+    throw refusal('agent.cancelled', `did not ${act}: the resource was ended`);
   }
 
   async #source(content: NewContent): Promise<Pick<Replacement, 'source' | 'expected'>> {
@@ -146,16 +144,13 @@ class PosixSystem extends PosixReader implements System {
 
   async #validate(path: string, temporary: string, validate: readonly string[]): Promise<void> {
     const argv = validate.map((arg) => arg.split('%s').join(temporary));
-    const { status, signal, stdout, stderr, timedOut } = await this.run(argv, { timeout: validateTimeout });
-    if (status === 0) return;
-    const how = timedOut ? `took over ${validateTimeout} seconds` : `ended with ${status ?? signal}`;
-    const said = `${stdout}\n${stderr}`.split(temporary).join(path);
-    const lines = said.split('\n').filter((line) => line.trim() !== '');
-    throw new ProblemError(
-      agentProblem('file.invalid', `${validate[0]} refused the new content of ${path}: it ${how}`, {
-        lines: lines.slice(-shownLines),
-      }),
-    );
+    const result = await this.run(argv, { timeout: validateTimeout });
+    if (result.status === 0) return;
+    const how = result.timedOut ? `took over ${validateTimeout} seconds` : howEnded(result);
+    const said = `${result.stdout}\n${result.stderr}`.split(temporary).join(path);
+    throw refusal('file.invalid', `${validate[0]} refused the new content of ${path}: it ${how}`, {
+      lines: lastLines(said),
+    });
   }
 }
 

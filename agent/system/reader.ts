@@ -9,8 +9,7 @@ import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, readdir, readlink } from 'node:fs/promises';
 import type { Content } from '../protocol/blob.ts';
 import type { Facts } from '../protocol/facts.ts';
-import { ProblemError } from '../protocol/problem.ts';
-import { agentProblem } from '../protocol/problem-codes.ts';
+import { refusal } from '../protocol/problem-codes.ts';
 import { accountsKey, groupsKey, parseAccounts, parseGroups, readDatabase } from './accounts.ts';
 import type { ContentReader } from './content-reader.ts';
 import { errnoOf, guarded } from './errors.ts';
@@ -61,7 +60,7 @@ export class PosixReader implements SystemReader {
       for await (const part of pieces(handle)) {
         size += part.length;
         if (size > limit) {
-          throw new ProblemError(agentProblem('file.too-large', `${path} is larger than ${limit} bytes`));
+          throw refusal('file.too-large', `${path} is larger than ${limit} bytes`);
         }
         parts.push(Buffer.from(part));
       }
@@ -133,7 +132,7 @@ export class PosixReader implements SystemReader {
       if (handle === undefined) return undefined;
       try {
         if (!(await handle.stat()).isFile()) {
-          throw new ProblemError(agentProblem('file.wrong-type', `${path} is not a regular file`));
+          throw refusal('file.wrong-type', `${path} is not a regular file`);
         }
         return await use(handle);
       } finally {

@@ -7,8 +7,8 @@
 
 import { lstat, readdir, readFile, realpath, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ProblemError } from '../protocol/problem.ts';
-import { agentProblem } from '../protocol/problem-codes.ts';
+import type { ProblemError } from '../protocol/problem.ts';
+import { refusal } from '../protocol/problem-codes.ts';
 import { mountTablePath, parseMounts } from './mount-table.ts';
 import { pinned } from './pinned-path.ts';
 
@@ -47,7 +47,5 @@ async function empty(directory: string, place: { device: number; shown: string }
 
 function crossing(path: string): ProblemError {
   const hint = 'Unmount it first, or leave this path out.';
-  return new ProblemError(
-    agentProblem('resource.failed', `will not remove the mount point ${path}`, { hint }),
-  );
+  return refusal('resource.failed', `will not remove the mount point ${path}`, { hint });
 }

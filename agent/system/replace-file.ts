@@ -9,8 +9,7 @@ import { constants, type Stats } from 'node:fs';
 import { copyFile, type FileHandle, link, lstat, open, readdir, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Content } from '../protocol/blob.ts';
-import { ProblemError } from '../protocol/problem.ts';
-import { agentProblem } from '../protocol/problem-codes.ts';
+import { refusal } from '../protocol/problem-codes.ts';
 import { errnoOf } from './errors.ts';
 import { syncDirectory } from './pinned-path.ts';
 
@@ -79,7 +78,7 @@ async function existing(path: string): Promise<Stats | undefined> {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
   }
-  throw new ProblemError(agentProblem('file.wrong-type', `${path} exists and is not a regular file`));
+  throw refusal('file.wrong-type', `${path} exists and is not a regular file`);
 }
 
 /** Owner first: changing it clears the set-id bits that the mode may hold. */
@@ -105,9 +104,7 @@ async function write(handle: FileHandle, { source, expected }: Replacement): Pro
   }
   if (expected === undefined) return;
   if (size !== expected.size || hash.digest('hex') !== expected.sha256) {
-    throw new ProblemError(
-      agentProblem('blob.corrupt', `the content ${expected.sha256.slice(0, 12)} did not arrive as announced`),
-    );
+    throw refusal('blob.corrupt', `the content ${expected.sha256.slice(0, 12)} did not arrive as announced`);
   }
 }
 

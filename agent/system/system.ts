@@ -35,7 +35,7 @@ export interface UnixGroup {
 }
 
 /** The programs a check may run: each only asks. The arguments are built by the functions in queries.ts. */
-export const queryPrograms = ['dpkg-query', 'apt-cache', 'systemctl', 'getent', 'id'] as const;
+export const queryPrograms = ['apt-cache', 'systemctl', 'getent'] as const;
 export interface Query {
   readonly program: (typeof queryPrograms)[number];
   readonly args: readonly string[];

@@ -8,11 +8,11 @@ import { expressionSchema } from '../expression.ts';
 import * as z from '../schema.ts';
 
 /** Text with places for registered values: strings and expressions in turn. */
-export const messageSchema = z.array(z.union([z.string(), expressionSchema]));
+export const messageSchema = z.array(z.union([z.string, expressionSchema]));
 
 export const echoShape = z.object({ message: messageSchema });
 export type EchoShape = z.Infer<typeof echoShape>;
 
-export const assertShape = z.object({ that: z.array(expressionSchema), message: z.optional(z.string()) });
+export const assertShape = z.object({ that: z.array(expressionSchema), message: z.optional(z.string) });
 
-export const stopShape = z.object({ message: z.string() });
+export const stopShape = z.object({ message: z.string });

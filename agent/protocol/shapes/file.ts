@@ -14,9 +14,9 @@ import { ownership, pathSchema, presence } from './common.ts';
  */
 export const deferredSchema = z.object({
   program: contentSchema,
-  context: z.record(z.json()),
+  context: z.record(z.json),
   /** Where the template is in the policy, for messages. */
-  source: z.string(),
+  source: z.string,
 });
 
 export const fileShape = z.object({
@@ -25,11 +25,11 @@ export const fileShape = z.object({
   content: z.optional(contentSchema),
   deferred: z.optional(deferredSchema),
   /** Write only when nothing is there; what is there is left alone. */
-  createOnly: z.optional(z.boolean()),
+  createOnly: z.optional(z.boolean),
   /** argv run on the host with `%s` replaced by the temporary file; a non-zero exit keeps the old content. */
-  validate: z.optional(z.array(z.string())),
+  validate: z.optional(z.array(z.string)),
   /** Keep the replaced content beside the file, as `<path>.<UTC time>~`. */
-  backup: z.optional(z.boolean()),
+  backup: z.optional(z.boolean),
   ...ownership,
 });
 export type FileShape = z.Infer<typeof fileShape>;

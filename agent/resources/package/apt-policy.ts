@@ -4,10 +4,10 @@
  * Only asks.
  */
 
+import { refusal } from '../../protocol/problem-codes.ts';
+import { lastLines } from '../../system/program-end.ts';
 import { aptPolicy } from '../../system/queries.ts';
 import type { SystemReader } from '../../system/system.ts';
-import { lastLines } from '../last-lines.ts';
-import { refusal } from '../refusal.ts';
 
 /** Key under which `once` remembers the answers: forget it when the lists change. */
 export const policiesKey = 'apt-policies';

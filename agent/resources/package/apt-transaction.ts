@@ -7,8 +7,8 @@
 import { type Problem, ProblemError } from '../../protocol/problem.ts';
 import { agentProblem } from '../../protocol/problem-codes.ts';
 import type { PackageShape } from '../../protocol/shapes/package.ts';
+import { howEnded, lastLines } from '../../system/program-end.ts';
 import type { RunResult, System } from '../../system/system.ts';
-import { lastLines } from '../last-lines.ts';
 import { policiesKey } from './apt-policy.ts';
 import { dpkgKey } from './dpkg-database.ts';
 import type { PackageItem } from './manager.ts';
@@ -100,8 +100,7 @@ export function aptProblem(verb: string, result: RunResult): Problem {
       hint,
     });
   }
-  const end = result.status === null ? `was ended by ${result.signal}` : `ended with status ${result.status}`;
-  return agentProblem('package.failed', `apt-get ${verb} ${end}`, { lines });
+  return agentProblem('package.failed', `apt-get ${verb} ${howEnded(result)}`, { lines });
 }
 
 async function aptGet(system: System, args: readonly string[]): Promise<void> {

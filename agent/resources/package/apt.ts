@@ -4,11 +4,11 @@
  * Never prompts; never waits longer for dpkg's lock than apt is told to.
  */
 
-import type { Change } from '../../protocol/change.ts';
+import { type Change, makeChange } from '../../protocol/change.ts';
+import { refusal } from '../../protocol/problem-codes.ts';
 import type { PackageShape } from '../../protocol/shapes/package.ts';
 import type { SystemReader } from '../../system/system.ts';
 import { mayRunCommand, mayWrite } from '../pending.ts';
-import { refusal } from '../refusal.ts';
 import type { CheckContext } from '../resource.ts';
 import { type AptPolicy, aptPolicyOf } from './apt-policy.ts';
 import { refreshLists, runTransaction } from './apt-transaction.ts';
@@ -65,16 +65,15 @@ async function isSatisfied(system: SystemReader, wanted: PackageShape): Promise<
 
 function removals(wanted: PackageShape, found: DpkgPackage | undefined): readonly Change[] {
   if (found === undefined || found.status === 'not-installed') return [];
-  if (found.status !== 'config-files')
-    return [{ action: 'remove', property: 'package', from: found.version }];
-  return wanted.purge === true ? [{ action: 'remove', property: 'configuration' }] : [];
+  if (found.status !== 'config-files') return [makeChange('remove', 'package', found.version)];
+  return wanted.purge === true ? [makeChange('remove', 'configuration')] : [];
 }
 
 async function upgrade(system: SystemReader, wanted: PackageShape): Promise<readonly Change[]> {
   const found = await find(system, wanted);
   const candidate = (await aptPolicyOf(system, wanted.package))?.candidate;
   if (found === undefined || candidate === undefined || candidate === found.version) return [];
-  return [{ action: 'update', property: 'version', from: found.version, to: candidate }];
+  return [makeChange('update', 'version', found.version, candidate)];
 }
 
 function arrival(
@@ -83,9 +82,9 @@ function arrival(
   policy: AptPolicy | undefined,
 ): Change {
   const to = wanted.version ?? policy?.candidate;
-  const target = to === undefined ? {} : { to };
-  if (found === undefined || !isInstalled(found)) return { action: 'create', property: 'package', ...target };
-  return { action: 'update', property: 'version', from: found.version, ...target };
+  return found === undefined || !isInstalled(found)
+    ? makeChange('create', 'package', undefined, to)
+    : makeChange('update', 'version', found.version, to);
 }
 
 /** What apt surely cannot get, as text for people; undefined when it can, or may. */

@@ -4,8 +4,8 @@
  * Never knows a manager's commands.
  */
 
+import { refusal } from '../../protocol/problem-codes.ts';
 import type { SystemReader } from '../../system/system.ts';
-import { refusal } from '../refusal.ts';
 import type { Resource } from '../resource.ts';
 import { aptManager } from './apt.ts';
 import type { PackageManager } from './manager.ts';

@@ -4,8 +4,8 @@
  * Never knows an init system's commands.
  */
 
+import { refusal } from '../../protocol/problem-codes.ts';
 import type { SystemReader } from '../../system/system.ts';
-import { refusal } from '../refusal.ts';
 import type { Resource } from '../resource.ts';
 import type { ServiceManager } from './manager.ts';
 import { systemdManager } from './systemd.ts';

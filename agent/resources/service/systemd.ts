@@ -5,12 +5,12 @@
  */
 
 import { pause } from '../../pause.ts';
-import type { Change } from '../../protocol/change.ts';
+import { type Change, makeChange } from '../../protocol/change.ts';
+import { refusal } from '../../protocol/problem-codes.ts';
 import type { ServiceShape } from '../../protocol/shapes/service.ts';
+import { howEnded, lastLines } from '../../system/program-end.ts';
 import type { System } from '../../system/system.ts';
-import { lastLines } from '../last-lines.ts';
 import { mayRunCommand, mayWrite } from '../pending.ts';
-import { refusal } from '../refusal.ts';
 import type { CheckContext, CheckResult } from '../resource.ts';
 import type { ServiceManager } from './manager.ts';
 import { isKnown, isRunning, readUnit, type UnitState, unitChanges, wantsNothing } from './unit-state.ts';
@@ -50,7 +50,7 @@ function compare(unit: UnitState, wanted: ServiceShape, context: CheckContext): 
   const reloads =
     wanted.daemonReload === true && mayWrite(context.pending, (path) => isUnitFile(path, wanted.unit));
   if (!reloads || changes.some((change) => change.property === 'daemon-reload')) return changes;
-  return [{ action: 'run', property: 'daemon-reload' }, ...changes];
+  return [makeChange('run', 'daemon-reload'), ...changes];
 }
 
 function compareUnknown(unit: UnitState, wanted: ServiceShape, { pending }: CheckContext): CheckResult {
@@ -89,12 +89,13 @@ function isAct({ property }: Change): boolean {
 
 async function systemctl(system: System, unit: string, verb: string): Promise<void> {
   const target = verb === 'daemon-reload' ? [] : ['--', unit];
-  const { status, stderr } = await system.run(['systemctl', '--no-ask-password', verb, ...target]);
-  if (status === 0) return;
+  const result = await system.run(['systemctl', '--no-ask-password', verb, ...target]);
+  if (result.status === 0) return;
+  const { stderr } = result;
   if (/Unit .* (?:not found|not loaded|does not exist)/.test(stderr)) {
     throw refusal('service.unknown', `systemd has no unit ${unit} to ${verb}`, { lines: lastLines(stderr) });
   }
-  throw refusal('service.failed', `systemctl ${verb} ${unit} ended with status ${status}`, {
+  throw refusal('service.failed', `systemctl ${verb} ${unit} ${howEnded(result)}`, {
     lines: lastLines(`${stderr}\n${await lastWords(system, unit)}`),
   });
 }

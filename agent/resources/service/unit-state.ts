@@ -4,12 +4,12 @@
  * Only asks.
  */
 
-import type { Change } from '../../protocol/change.ts';
+import { type Change, flip, makeChange } from '../../protocol/change.ts';
+import { refusal } from '../../protocol/problem-codes.ts';
 import type { ServiceShape } from '../../protocol/shapes/service.ts';
+import { lastLines } from '../../system/program-end.ts';
 import { unitProperties } from '../../system/queries.ts';
 import type { SystemReader } from '../../system/system.ts';
-import { lastLines } from '../last-lines.ts';
-import { refusal } from '../refusal.ts';
 
 const properties = [
   'LoadState',
@@ -60,7 +60,7 @@ export function wantsNothing({ state, enabled }: ServiceShape): boolean {
 export function unitChanges(unit: UnitState, wanted: ServiceShape): readonly Change[] {
   const changes: Change[] = [];
   if (wanted.daemonReload === true && unit.NeedDaemonReload === 'yes') {
-    changes.push({ action: 'run', property: 'daemon-reload' });
+    changes.push(makeChange('run', 'daemon-reload'));
   }
   const isMasked = unit.LoadState === 'masked' || unit.UnitFileState.startsWith('masked');
   if (wanted.masked !== undefined && wanted.masked !== isMasked) {
@@ -80,20 +80,16 @@ function stateChange(unit: UnitState, state: ServiceShape['state']): Change | un
   switch (state) {
     case 'restarted':
     case 'reloaded':
-      return { action: 'run', property: state };
+      return makeChange('run', state);
     case 'running':
       if (isRunning(unit)) return undefined;
-      return { action: 'update', property: 'state', from: unit.ActiveState, to: 'active' };
+      return makeChange('update', 'state', unit.ActiveState, 'active');
     case 'stopped':
       if (['inactive', 'failed'].includes(unit.ActiveState)) return undefined;
-      return { action: 'update', property: 'state', from: unit.ActiveState, to: 'inactive' };
+      return makeChange('update', 'state', unit.ActiveState, 'inactive');
     case undefined:
       return undefined;
     default:
       return state satisfies never;
   }
-}
-
-function flip(property: string, is: boolean): Change {
-  return { action: 'update', property, from: is ? 'yes' : 'no', to: is ? 'no' : 'yes' };
 }

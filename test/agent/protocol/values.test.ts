@@ -87,7 +87,7 @@ describe('a validator', () => {
       ? []
       : parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`);
   };
-  const person = z.object({ name: z.string(), age: z.optional(z.number()), tags: z.array(z.string()) });
+  const person = z.object({ name: z.string, age: z.optional(z.number), tags: z.array(z.string) });
 
   it('tells every issue with its path', () => {
     expect(issuesOf(person, { name: 1, age: 'old', tags: ['a', 2] })).toEqual([
@@ -102,17 +102,17 @@ describe('a validator', () => {
   it('gives only the members it names, and never reads inherited ones', () => {
     const parsed = person.safeParse({ name: 'a', tags: [], more: 1 });
     expect(parsed).toEqual({ success: true, data: { name: 'a', tags: [] } });
-    expect(issuesOf(z.object({ toString: z.string() }), {})).toEqual(['toString is missing']);
+    expect(issuesOf(z.object({ toString: z.string }), {})).toEqual(['toString is missing']);
   });
 
   it('coerces nothing and refuses numbers that are none', () => {
     for (const value of ['1', Number.NaN, Number.POSITIVE_INFINITY, null])
-      expect(issuesOf(z.number(), value)).toEqual([' expected a number']);
-    expect(issuesOf(z.boolean(), 1)).toEqual([' expected true or false']);
+      expect(issuesOf(z.number, value)).toEqual([' expected a number']);
+    expect(issuesOf(z.boolean, 1)).toEqual([' expected true or false']);
   });
 
   it('keeps a record free of prototypes', () => {
-    const parsed = z.record(z.number()).safeParse(JSON.parse('{"__proto__": 1, "a": 2}'));
+    const parsed = z.record(z.number).safeParse(JSON.parse('{"__proto__": 1, "a": 2}'));
     expect(parsed.success && Object.keys(parsed.data)).toEqual(['__proto__', 'a']);
     expect(parsed.success && Object.getPrototypeOf(parsed.data)).toBe(Object.prototype);
   });
@@ -120,22 +120,22 @@ describe('a validator', () => {
   it('tells variants apart by their tag and unions by what fits first', () => {
     const shape = z.variants('kind', [
       z.object({ kind: z.literal('dot') }),
-      z.object({ kind: z.oneOf(['line', 'path']), length: z.number() }),
+      z.object({ kind: z.oneOf(['line', 'path']), length: z.number }),
     ]);
     expect(issuesOf(shape, { kind: 'path', length: 1 })).toEqual([]);
     expect(issuesOf(shape, { kind: 'line' })).toEqual(['length is missing']);
     expect(issuesOf(shape, { kind: 'blob' })).toEqual(['kind expected dot, line, path']);
-    expect(issuesOf(z.union([z.string(), z.tuple([z.number(), z.number()])]), [1])).toEqual([
+    expect(issuesOf(z.union([z.string, z.tuple([z.number, z.number])]), [1])).toEqual([
       ' fits none of the forms it may have',
     ]);
   });
 
   it('checks conditions of values, and of values only', () => {
-    const even = z.number().check(z.holds((value) => value % 2 === 0, 'is odd'));
+    const even = z.number.check(z.holds((value) => value % 2 === 0, 'is odd'));
     expect(issuesOf(even, 3)).toEqual([' is odd']);
     expect(issuesOf(even, 'x')).toEqual([' expected a number']);
-    expect(issuesOf(z.string().check(z.matches(/^a+$/)), 'b')).toEqual([' does not match ^a+$']);
-    expect(issuesOf(z.nullable(z.string()), null)).toEqual([]);
+    expect(issuesOf(z.string.check(z.matches(/^a+$/)), 'b')).toEqual([' does not match ^a+$']);
+    expect(issuesOf(z.nullable(z.string), null)).toEqual([]);
   });
 
   it('passes on what is not an issue but a defect', () => {

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
   filesSuffice,
-  findGid,
-  findUid,
+  findId,
   parseAccounts,
   parseGroups,
   readDatabase,
@@ -38,13 +37,13 @@ describe('account databases', () => {
 
   it('resolve names and numbers, and refuse what does not exist', async () => {
     const { reader, remove } = testHost();
-    expect(await findUid(reader, 'root')).toBe(0);
-    expect(await findGid(reader, 'root')).toBe(0);
-    expect(await findUid(reader, '4242')).toBe(4242);
-    expect(await findGid(reader, '4242')).toBe(4242);
+    expect(await findId(reader, 'user', 'root')).toBe(0);
+    expect(await findId(reader, 'group', 'root')).toBe(0);
+    expect(await findId(reader, 'user', '4242')).toBe(4242);
+    expect(await findId(reader, 'group', '4242')).toBe(4242);
     for (const name of ['no-such-account', '', 'a:b', '-x', '12345678901']) {
-      expect(await findUid(reader, name)).toBe(undefined);
-      expect(await findGid(reader, name)).toBe(undefined);
+      expect(await findId(reader, 'user', name)).toBe(undefined);
+      expect(await findId(reader, 'group', name)).toBe(undefined);
     }
     expect(await resolveIds(reader, undefined, 'root')).toEqual({ uid: -1, gid: 0 });
     expect(await codeOf(resolveIds(reader, 'nobody-here', undefined))).toBe('file.unknown-owner');
