@@ -4,7 +4,13 @@
  * Pure.
  */
 
+import { createHash } from 'node:crypto';
 import * as z from './schema.ts';
+
+/** The name of some bytes. */
+export function sha256Of(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
 
 export const sha256Schema = z.string.check(z.matches(/^[0-9a-f]{64}$/));
 export const contentSchema = z.object({

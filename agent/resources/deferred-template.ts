@@ -8,7 +8,7 @@ import { createContext, Script } from 'node:vm';
 import { refusal } from '../protocol/problem-codes.ts';
 import type { FileShape } from '../protocol/shapes/file.ts';
 import type { SystemReader } from '../system/system.ts';
-import type { Unknown } from './path-state.ts';
+import { Unforeseen } from './pending.ts';
 import type { CheckContext } from './resource.ts';
 
 const milliseconds = 2000;
@@ -24,18 +24,14 @@ interface Rendered {
   readonly column?: number;
 }
 
-/** The text, or why a dry run cannot know it. Throws template.failed naming the source. */
-export function renderDeferred(
-  system: SystemReader,
-  deferred: Deferred,
-  context: CheckContext,
-): { readonly text: string } | Unknown {
+/** The text. Throws Unforeseen where a dry run cannot know it, template.failed naming the source. */
+export function renderDeferred(system: SystemReader, deferred: Deferred, context: CheckContext): string {
   const program = system.held(deferred.program);
-  if (program === undefined) return { unknown: `the program of ${deferred.source} is not on the host` };
+  if (program === undefined) throw new Unforeseen(`the program of ${deferred.source} is not on the host`);
   const rendered = run(program.toString('utf8'), deferred, context);
   if (rendered.needed !== undefined)
-    return { unknown: `it needs the result ${rendered.needed}, which is not known yet` };
-  if (rendered.text !== undefined) return { text: rendered.text };
+    throw new Unforeseen(`it needs the result ${rendered.needed}, which is not known yet`);
+  if (rendered.text !== undefined) return rendered.text;
   const { line, column } = rendered;
   const where = { file: deferred.source, ...(line && { line }), ...(column && { column }) };
   throw refusal('template.failed', `${deferred.source}: ${rendered.failed ?? 'it gave no text'}`, { where });

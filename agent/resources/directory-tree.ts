@@ -11,7 +11,7 @@ import type { DirectoryShape } from '../protocol/shapes/directory.ts';
 import type { FileStat, Ownership, System, SystemReader } from '../system/system.ts';
 import { contentChange, newContentDiff } from './content-change.ts';
 import { ownershipChanges } from './ownership-changes.ts';
-import { absentToPresent, removal, type Unknown, wrongType } from './path-state.ts';
+import { absentToPresent, removal, wrongType } from './path-state.ts';
 import { cleanPath } from './pending.ts';
 import type { CheckContext } from './resource.ts';
 
@@ -44,7 +44,7 @@ export async function planTree(
   root: Root,
   wanted: DirectoryShape,
   context: CheckContext,
-): Promise<readonly Step[] | Unknown> {
+): Promise<readonly Step[]> {
   const files = (wanted.tree ?? []).map((entry) => ({ ...entry, path: cleanPath(entry.path).slice(1) }));
   const directories = directoriesOf(files);
   const planning: Planning = {
@@ -56,14 +56,10 @@ export async function planTree(
   };
   const steps: Step[] = [];
   for (const relative of directories) {
-    const more = await directorySteps(planning, relative);
-    if ('unknown' in more) return more;
-    steps.push(...more);
+    steps.push(...(await directorySteps(planning, relative)));
   }
   for (const entry of files) {
-    const more = await fileSteps(planning, entry);
-    if ('unknown' in more) return more;
-    steps.push(...more);
+    steps.push(...(await fileSteps(planning, entry)));
   }
   if (wanted.purge !== true || !root.exists) return steps;
   const keep = { files: new Set(files.map((entry) => entry.path)), directories: new Set(directories) };
@@ -79,20 +75,22 @@ function directoriesOf(files: readonly Entry[]): string[] {
   return [...found].sort();
 }
 
-async function directorySteps(planning: Planning, relative: string): Promise<readonly Step[] | Unknown> {
-  const { wanted, root } = planning;
+async function directorySteps(planning: Planning, relative: string): Promise<readonly Step[]> {
+  const { system, wanted, root, context } = planning;
   const { owner, group, mode } = wanted;
   const found = await look(planning, relative, 'directory');
-  if (found.stat !== undefined) return ownershipSteps(planning, relative, found.stat, { owner, group, mode });
+  const path = join(root, relative);
+  if (found.stat !== undefined)
+    return ownershipSteps(system, { path, stat: found.stat, below: relative }, wanted, context);
   planning.missing.add(relative);
   const make: Step = {
     change: { ...absentToPresent, property: relative, to: 'directory' },
-    act: (system) => system.makeDirectory(join(root, relative), { owner, group, mode }),
+    act: (hands) => hands.makeDirectory(path, { owner, group, mode }),
   };
   return [...found.clearing, make];
 }
 
-async function fileSteps(planning: Planning, entry: Entry): Promise<readonly Step[] | Unknown> {
+async function fileSteps(planning: Planning, entry: Entry): Promise<readonly Step[]> {
   const { system, root } = planning;
   const { owner, group } = planning.wanted;
   const path = join(root, entry.path);
@@ -107,9 +105,9 @@ async function fileSteps(planning: Planning, entry: Entry): Promise<readonly Ste
   }
   const property = `content of ${entry.path}`;
   const content = await contentChange(system, { path, stat: found.stat, property }, wanted);
-  const kept = await ownershipSteps(planning, entry.path, found.stat, ownership);
-  if ('unknown' in kept || content === undefined) return kept;
-  return [{ change: content, act }, ...kept];
+  const place = { path, stat: found.stat, below: entry.path };
+  const kept = await ownershipSteps(system, place, ownership, planning.context);
+  return content === undefined ? kept : [{ change: content, act }, ...kept];
 }
 
 /** What is at a path below the root: of the wanted type, or nothing, or in the way and (with purge) to be cleared. */
@@ -128,21 +126,19 @@ async function look(
   return { clearing: [removeStep(path, relative, stat)] };
 }
 
-async function ownershipSteps(
-  { system, root, context }: Planning,
-  relative: string,
-  stat: FileStat,
-  ownership: Ownership,
-): Promise<readonly Step[] | Unknown> {
-  const label = (property: string): string => `${property} of ${relative}`;
+/** What makes the ownership of something that is there as wanted; `below` names it in the changes. */
+export async function ownershipSteps(
+  system: SystemReader,
+  { path, stat, below }: { readonly path: string; readonly stat: FileStat; readonly below?: string },
+  { owner, group, mode }: Ownership,
+  context: CheckContext,
+): Promise<readonly Step[]> {
+  const ownership: Ownership = { owner, group, mode };
+  const label = (property: string): string => (below === undefined ? property : `${property} of ${below}`);
   const changes = await ownershipChanges(system, stat, { ownership, label }, context);
-  if ('unknown' in changes) return changes;
   return changes.map((change): Step => {
     const property = change.property.split(' ')[0] as keyof Ownership;
-    return {
-      change,
-      act: (hands) => hands.setOwnership(join(root, relative), { [property]: ownership[property] }),
-    };
+    return { change, act: (hands) => hands.setOwnership(path, { [property]: ownership[property] }) };
   });
 }
 

@@ -4,31 +4,31 @@
  * Never replaces something of another type; never touches an existing file with createOnly.
  */
 
-import { createHash } from 'node:crypto';
+import { sha256Of } from '../protocol/blob.ts';
 import type { Change } from '../protocol/change.ts';
 import type { Registered } from '../protocol/outcome.ts';
 import type { FileShape } from '../protocol/shapes/file.ts';
-import type { FileStat, NewContent, System, SystemReader } from '../system/system.ts';
+import type { FileStat, NewContent, SystemReader } from '../system/system.ts';
 import { contentChange, newContentDiff, type WantedContent } from './content-change.ts';
 import { renderDeferred } from './deferred-template.ts';
 import { announcedOwnership, checkPlace, ownershipChanges } from './ownership-changes.ts';
-import { absentToPresent, removal, type Unknown, wrongType } from './path-state.ts';
-import { cleanPath } from './pending.ts';
-import type { CheckContext, CheckResult, Resource } from './resource.ts';
+import { absentToPresent, removal, wrongType } from './path-state.ts';
+import { cleanPath, foreseeing } from './pending.ts';
+import type { CheckContext, Resource } from './resource.ts';
 
 interface Source extends WantedContent {
   readonly from: NewContent;
 }
 
 export const fileResource: Resource<'file'> = {
-  async check(system, wanted, context) {
+  check: foreseeing(async (system, wanted, context) => {
     const path = cleanPath(wanted.path);
     const stat = await system.stat(path);
     if (wanted.state === 'absent') return stat === undefined ? [] : [absence(path, stat)];
     if (stat === undefined) return creation(system, path, wanted, context);
     if (stat.type !== 'file') throw wrongType(path, stat.type, 'a regular file');
     return wanted.createOnly === true ? [] : differences(system, { path, stat }, wanted, context);
-  },
+  }),
 
   async apply(system, wanted, changes, context) {
     const path = cleanPath(wanted.path);
@@ -36,7 +36,8 @@ export const fileResource: Resource<'file'> = {
       changes.some((change) => change.action === action && change.property === property);
     if (announces('remove', 'state')) await system.remove(path);
     else if (announces('create', 'state') || announces('update', 'content')) {
-      await write(system, path, wanted, context);
+      const source = sourceOf(system, wanted, context);
+      await system.replaceFile(path, source?.from ?? { text: '' }, wanted);
     } else {
       const ownership = announcedOwnership(wanted, changes);
       if (ownership !== undefined) await system.setOwnership(path, ownership);
@@ -65,12 +66,9 @@ async function creation(
   path: string,
   wanted: FileShape,
   context: CheckContext,
-): Promise<CheckResult> {
-  const blocked = await checkPlace(system, path, wanted, context);
-  if (blocked !== undefined) return blocked;
-  const source = sourceOf(system, wanted, context);
-  if (source !== undefined && 'unknown' in source) return source;
-  return [{ ...absentToPresent, ...newContentDiff(source) }];
+): Promise<readonly Change[]> {
+  await checkPlace(system, path, wanted, context);
+  return [{ ...absentToPresent, ...newContentDiff(sourceOf(system, wanted, context)) }];
 }
 
 async function differences(
@@ -78,19 +76,11 @@ async function differences(
   file: { readonly path: string; readonly stat: FileStat },
   wanted: FileShape,
   context: CheckContext,
-): Promise<CheckResult> {
+): Promise<readonly Change[]> {
   const source = sourceOf(system, wanted, context);
-  if (source !== undefined && 'unknown' in source) return source;
   const content = source && (await contentChange(system, file, source));
   const ownership = await ownershipChanges(system, file.stat, { ownership: wanted }, context);
-  if ('unknown' in ownership) return ownership;
   return content === undefined ? ownership : [content, ...ownership];
-}
-
-async function write(system: System, path: string, wanted: FileShape, context: CheckContext): Promise<void> {
-  const source = sourceOf(system, wanted, context);
-  if (source !== undefined && 'unknown' in source) throw new TypeError(source.unknown);
-  await system.replaceFile(path, source?.from ?? { text: '' }, wanted);
 }
 
 /** Undefined when the resource says nothing about content. */
@@ -98,12 +88,9 @@ function sourceOf(
   system: SystemReader,
   { content, deferred }: FileShape,
   context: CheckContext,
-): Source | Unknown | undefined {
+): Source | undefined {
   if (content !== undefined) return { content, bytes: system.held(content), from: { content } };
   if (deferred === undefined) return undefined;
-  const rendered = renderDeferred(system, deferred, context);
-  if ('unknown' in rendered) return rendered;
-  const bytes = Buffer.from(rendered.text);
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  return { content: { sha256, size: bytes.length }, bytes, from: { bytes } };
+  const bytes = Buffer.from(renderDeferred(system, deferred, context));
+  return { content: { sha256: sha256Of(bytes), size: bytes.length }, bytes, from: { bytes } };
 }

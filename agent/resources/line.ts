@@ -5,6 +5,7 @@
  */
 
 import type { LineShape } from '../protocol/shapes/line.ts';
+import { foreseeing } from './pending.ts';
 import type { Resource } from './resource.ts';
 import { applyEdit, checkEdit, type Edited, pattern, type TextEdit } from './text-edit.ts';
 import { bareText, insertLines, insertPlace, type Line, styledLines } from './text-lines.ts';
@@ -17,7 +18,7 @@ const lineEdit: TextEdit<LineShape> = {
 };
 
 export const lineResource: Resource<'line'> = {
-  check: (system, wanted, context) => checkEdit(system, wanted, context, lineEdit),
+  check: foreseeing((system, wanted, context) => checkEdit(system, wanted, context, lineEdit)),
   async apply(system, wanted, changes) {
     await applyEdit(system, wanted, changes, lineEdit);
     return undefined;

@@ -4,16 +4,16 @@
  * Never looks at where the link leads.
  */
 
-import { makeChange } from '../protocol/change.ts';
+import { type Change, makeChange } from '../protocol/change.ts';
 import { refusal } from '../protocol/problem-codes.ts';
 import type { LinkShape } from '../protocol/shapes/link.ts';
 import type { FileStat, SystemReader } from '../system/system.ts';
 import { absentToPresent, checkParent, removal, wrongType } from './path-state.ts';
-import { cleanPath } from './pending.ts';
-import type { CheckContext, CheckResult, Resource } from './resource.ts';
+import { cleanPath, foreseeing } from './pending.ts';
+import type { CheckContext, Resource } from './resource.ts';
 
 export const linkResource: Resource<'link'> = {
-  async check(system, wanted, context) {
+  check: foreseeing(async (system, wanted, context) => {
     const path = cleanPath(wanted.path);
     const stat = await system.stat(path);
     if (stat !== undefined && stat.type !== 'link' && wanted.force !== true) {
@@ -21,7 +21,7 @@ export const linkResource: Resource<'link'> = {
     }
     if (wanted.state === 'absent') return stat === undefined ? [] : [removal(stat)];
     return differences(system, { path, stat, target: targetOf(wanted) }, context);
-  },
+  }),
 
   async apply(system, wanted, changes) {
     const path = cleanPath(wanted.path);
@@ -40,10 +40,11 @@ async function differences(
   system: SystemReader,
   link: { readonly path: string; readonly stat: FileStat | undefined; readonly target: string },
   context: CheckContext,
-): Promise<CheckResult> {
+): Promise<readonly Change[]> {
   const { path, stat, target } = link;
   if (stat === undefined) {
-    return (await checkParent(system, path, context)) ?? [{ ...absentToPresent, to: `link to ${target}` }];
+    await checkParent(system, path, context);
+    return [{ ...absentToPresent, to: `link to ${target}` }];
   }
   if (stat.type !== 'link') {
     return [makeChange('update', 'state', stat.type, `link to ${target}`)];

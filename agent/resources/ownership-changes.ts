@@ -7,8 +7,8 @@
 import { type Change, changeKey, makeChange } from '../protocol/change.ts';
 import { findId, unknownOwner } from '../system/accounts.ts';
 import type { FileStat, Ownership, SystemReader } from '../system/system.ts';
-import { checkParent, type Unknown } from './path-state.ts';
-import { vagueMaker } from './pending.ts';
+import { checkParent } from './path-state.ts';
+import { Unforeseen, vagueMaker } from './pending.ts';
 import type { CheckContext } from './resource.ts';
 
 /** Ids of the wanted owner and group; null: a dry run would make the account first. */
@@ -23,10 +23,9 @@ export async function ownershipChanges(
   stat: FileStat,
   wanted: { readonly ownership: Ownership; readonly label?: (property: string) => string },
   context: CheckContext,
-): Promise<Change[] | Unknown> {
+): Promise<Change[]> {
   const { ownership, label = (property) => property } = wanted;
   const ids = await wantedIds(system, ownership, context);
-  if ('unknown' in ids) return ids;
   const changes: Change[] = [];
   const add = (property: string, from: string, to: string): void => {
     changes.push(makeChange('update', label(property), from, to));
@@ -43,17 +42,15 @@ export async function ownershipChanges(
   return changes;
 }
 
-/** Whether something new can be put at `path` for these owners: undefined when it can. Throws file.unknown-owner and what checkParent does. */
+/** Something new can be put at `path` for these owners. Throws file.unknown-owner and what checkParent does. */
 export async function checkPlace(
   system: SystemReader,
   path: string,
   ownership: Ownership,
   context: CheckContext,
-): Promise<Unknown | undefined> {
-  const blocked = await checkParent(system, path, context);
-  if (blocked !== undefined) return blocked;
-  const ids = await wantedIds(system, ownership, context);
-  return 'unknown' in ids ? ids : undefined;
+): Promise<void> {
+  await checkParent(system, path, context);
+  await wantedIds(system, ownership, context);
 }
 
 /** The part of an ownership that was announced. */
@@ -74,27 +71,26 @@ export function announcedOwnership(
 async function wantedIds(
   system: SystemReader,
   { owner, group }: Ownership,
-  context: CheckContext,
-): Promise<WantedIds | Unknown> {
-  const idOf = async (what: 'user' | 'group', name: string | undefined) =>
-    name === undefined
-      ? undefined
-      : ((await findId(system, what, name)) ?? explainMissing(what, name, context));
-  const [uid, gid] = [await idOf('user', owner), await idOf('group', group)];
-  if (typeof uid === 'object' && uid !== null) return uid;
-  if (typeof gid === 'object' && gid !== null) return gid;
-  return { uid, gid };
+  { pending }: CheckContext,
+): Promise<WantedIds> {
+  const idOf = async (what: 'user' | 'group', name: string | undefined) => {
+    if (name === undefined) return undefined;
+    const id = await findId(system, what, name);
+    if (id === undefined) explainMissing(what, name, pending);
+    return id ?? null;
+  };
+  return { uid: await idOf('user', owner), gid: await idOf('group', group) };
 }
 
-/** Null when a pending resource makes the account (a user brings a group of its name); unknown when something may. */
-function explainMissing(what: 'user' | 'group', name: string, context: CheckContext): Unknown | null {
-  const made = context.pending.some(
+/** Throws, unless a pending resource makes the account (a user brings a group of its name). */
+function explainMissing(what: 'user' | 'group', name: string, pending: CheckContext['pending']): void {
+  const isMade = pending.some(
     ({ kind, wanted }) =>
       (kind === 'user' && wanted.user === name && wanted.state === 'present') ||
       (kind === 'group' && what === 'group' && wanted.group === name && wanted.state === 'present'),
   );
-  if (made) return null;
-  const maker = vagueMaker(context.pending);
-  if (maker !== undefined) return { unknown: `the ${what} ${name} does not exist yet; ${maker} may make it` };
-  throw unknownOwner(what, name);
+  if (isMade) return;
+  const maker = vagueMaker(pending);
+  if (maker === undefined) throw unknownOwner(what, name);
+  throw new Unforeseen(`the ${what} ${name} does not exist yet; ${maker} may make it`);
 }

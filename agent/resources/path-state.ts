@@ -9,12 +9,8 @@ import { type Change, makeChange } from '../protocol/change.ts';
 import type { ProblemError } from '../protocol/problem.ts';
 import { refusal } from '../protocol/problem-codes.ts';
 import type { FileStat, FileType, SystemReader } from '../system/system.ts';
-import { mayMakeDirectory, vagueMaker } from './pending.ts';
+import { mayMakeDirectory, Unforeseen, vagueMaker } from './pending.ts';
 import type { CheckContext } from './resource.ts';
-
-export interface Unknown {
-  readonly unknown: string;
-}
 
 export const absentToPresent = makeChange('create', 'state', 'absent', 'present');
 
@@ -30,18 +26,13 @@ export function wrongType(path: string, found: FileType, wanted: string): Proble
   return refusal('file.wrong-type', `${path} is ${shown}, not ${wanted}`);
 }
 
-/** Whether something new can be put at `path`: undefined when it can. Throws file.parent-missing or file.wrong-type. */
-export async function checkParent(
-  system: SystemReader,
-  path: string,
-  context: CheckContext,
-): Promise<Unknown | undefined> {
+/** Something new can be put at `path`. Throws Unforeseen, file.parent-missing or file.wrong-type. */
+export async function checkParent(system: SystemReader, path: string, context: CheckContext): Promise<void> {
   const parent = dirname(path);
   const stat = await system.stat(parent === '/' ? '/' : `${parent}/.`);
-  if (stat?.type === 'directory') return undefined;
-  if (mayMakeDirectory(context.pending, parent)) return undefined;
+  if (stat?.type === 'directory' || mayMakeDirectory(context.pending, parent)) return;
   const maker = vagueMaker(context.pending);
-  if (maker !== undefined) return { unknown: `${parent} is not there yet; ${maker} may make it` };
+  if (maker !== undefined) throw new Unforeseen(`${parent} is not there yet; ${maker} may make it`);
   const other = await system.stat(parent);
   if (other !== undefined && other.type !== 'link') throw wrongType(parent, other.type, 'a directory');
   throw refusal('file.parent-missing', `${path}: its directory ${parent} does not exist`);

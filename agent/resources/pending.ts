@@ -5,11 +5,30 @@
  */
 
 import { join } from 'node:path';
+import type { Change } from '../protocol/change.ts';
 import type { PlannedResource } from '../protocol/plan.ts';
+import type { CheckResult } from './resource.ts';
 
 type Pending = readonly PlannedResource[];
 
 const vagueKinds: readonly string[] = ['package', 'command', 'service', 'user'];
+
+/** Thrown, in a dry run, by what cannot be known before something pending is done. */
+export class Unforeseen extends Error {}
+
+/** A check in which anything may throw Unforeseen: then that is its answer. */
+export function foreseeing<A extends readonly unknown[]>(
+  check: (...args: A) => Promise<readonly Change[]>,
+): (...args: A) => Promise<CheckResult> {
+  return async (...args) => {
+    try {
+      return await check(...args);
+    } catch (error) {
+      if (error instanceof Unforeseen) return { unknown: error.message };
+      throw error;
+    }
+  };
+}
 
 /** The path without trailing or doubled slashes. */
 export function cleanPath(path: string): string {

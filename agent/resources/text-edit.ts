@@ -8,9 +8,9 @@ import { type Change, makeChange } from '../protocol/change.ts';
 import { refusal } from '../protocol/problem-codes.ts';
 import type { ReplaceOptions, System, SystemReader } from '../system/system.ts';
 import { announcedOwnership, checkPlace, ownershipChanges } from './ownership-changes.ts';
-import { absentToPresent, type Unknown, wrongType } from './path-state.ts';
-import { cleanPath, vagueMaker, writersOf } from './pending.ts';
-import type { CheckContext, CheckResult } from './resource.ts';
+import { absentToPresent, wrongType } from './path-state.ts';
+import { cleanPath, Unforeseen, vagueMaker, writersOf } from './pending.ts';
+import type { CheckContext } from './resource.ts';
 import { textDiff } from './text-diff.ts';
 import { decodeText, joinLines, type Line, splitLines } from './text-lines.ts';
 
@@ -41,19 +41,19 @@ export async function checkEdit<W extends TextShape>(
   wanted: W,
   context: CheckContext,
   { property, edit }: TextEdit<W>,
-): Promise<CheckResult> {
+): Promise<readonly Change[]> {
   const path = cleanPath(wanted.path);
   const stat = await system.stat(path);
   const writers = writersOf(context.pending, path);
   const whole = writers.find(({ kind }) => kind !== 'line' && kind !== 'block');
-  if (whole !== undefined) return { unknown: `${whole.id} would write ${path} first` };
+  if (whole !== undefined) throw new Unforeseen(`${whole.id} would write ${path} first`);
   if (stat === undefined)
     return missing(system, { path, writer: writers[0]?.id }, wanted, context, { property, edit });
   if (stat.type !== 'file') throw wrongType(path, stat.type, 'a regular file');
   const result = await editFile(system, path, wanted, edit);
   const ownership =
     wanted.state === 'absent' ? [] : await ownershipChanges(system, stat, { ownership: wanted }, context);
-  if ('unknown' in ownership || result === undefined) return ownership;
+  if (result === undefined) return ownership;
   const { from, to } = result.edited;
   const diff = textDiff(result.before, result.after);
   return [{ ...makeChange('update', property, from, to), diff }, ...ownership];
@@ -110,20 +110,16 @@ async function missing<W extends TextShape>(
   wanted: W,
   context: CheckContext,
   { edit }: TextEdit<W>,
-): Promise<CheckResult> {
+): Promise<readonly Change[]> {
   if (wanted.state === 'absent') return [];
   const maker = writer ?? vagueMaker(context.pending);
-  if (maker !== undefined && (writer !== undefined || wanted.create !== true)) return maybeMade(path, maker);
+  if (maker !== undefined && (writer !== undefined || wanted.create !== true))
+    throw new Unforeseen(`${path} is not there yet; ${maker} may make it`);
   if (wanted.create !== true) {
     const hint = 'Set create to make the file, or add a file resource before this one.';
     throw refusal('file.unreadable', `${path} does not exist`, { hint });
   }
-  const blocked = await checkPlace(system, path, wanted, context);
-  if (blocked !== undefined) return blocked;
+  await checkPlace(system, path, wanted, context);
   const lines = edit([], wanted, (text) => text)?.lines ?? [];
   return [{ ...absentToPresent, diff: textDiff(Buffer.alloc(0), Buffer.from(joinLines(lines))) }];
-}
-
-function maybeMade(path: string, maker: string): Unknown {
-  return { unknown: `${path} is not there yet; ${maker} may make it` };
 }
