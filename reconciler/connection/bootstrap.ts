@@ -1,5 +1,5 @@
 /**
- * Starts an agent at the end of a Runner: one command, the password if one is asked, the code, and then a clean line.
+ * Starts an agent, or a script of ours, at the end of a Runner: one command, the password if one is asked, the code, and then a clean line.
  * Invariant: what it returns carries frames only; everything else that was said is in a Problem; every wait has a deadline.
  * Never puts a secret or a file on the host.
  */
@@ -12,7 +12,7 @@ import { connectionProblem } from '../base/problem-codes/connection.ts';
 import type { AgentBundle } from './agent-bundle.ts';
 import { type BecomePlan, becomeRefusal, planBecome } from './become.ts';
 import { describeExit, type Exit, LastLines, type RemoteProcess, type Runner } from './line.ts';
-import { startCommand } from './loader.ts';
+import { scriptCommand, startCommand } from './loader.ts';
 import { waitForMarker } from './start-marker.ts';
 
 export interface BootstrapOptions {
@@ -38,17 +38,65 @@ export async function startAgent(
   target: Target,
   options: BootstrapOptions,
 ): Promise<Result<StartedAgent>> {
+  const { sha256, compression, compressed } = options.bundle;
+  const task = { sha256, compression, size: compressed.length };
+  const started = await begin(runner, target, {
+    ...options,
+    payload: compressed,
+    command: ({ marker, become }) =>
+      startCommand({
+        task: { marker, ...task },
+        runtime: target.runtime,
+        become: become?.words,
+        pty: become?.pty ?? false,
+      }),
+  });
+  return started.ok ? success({ ...started.value, sent: compressed.length }) : started;
+}
+
+export interface ScriptOptions extends Waiting {
+  /** For sh, on one line; it comes to run as the target's account, and its standard input is untouched. */
+  readonly script: string;
+}
+
+/** A script whose output begins after our own first word. */
+export type StartedScript = Pick<StartedAgent, 'process' | 'said'> & {
+  /** The far end has a terminal in raw mode: the end of the input cannot be told. */
+  readonly pty: boolean;
+};
+
+/** Starts a script as the account that the target's agent runs as. */
+export async function startScript(
+  runner: Runner,
+  target: Pick<ConnectionSpec, 'host' | 'become'>,
+  options: ScriptOptions,
+): Promise<Result<StartedScript>> {
+  const started = await begin(runner, target, {
+    ...options,
+    command: ({ marker, become }) =>
+      scriptCommand({ marker, script: options.script, become: become?.words, pty: become?.pty ?? false }),
+  });
+  return started;
+}
+
+type Waiting = Pick<BootstrapOptions, 'startDeadline' | 'signal'>;
+
+interface Beginning extends Waiting {
+  command(parts: { readonly marker: string; readonly become: BecomePlan | undefined }): string;
+  /** Sent as soon as nothing else can be asked for. */
+  readonly payload?: Buffer | undefined;
+}
+
+async function begin(runner: Runner, target: Target, options: Beginning): Promise<Result<StartedScript>> {
   const marker = randomBytes(16).toString('hex');
   const become =
     target.become === undefined ? undefined : planBecome(target.become, randomBytes(16).toString('hex'));
-  const started = await runner.start(commandFor(target, marker, { become, bundle: options.bundle }), {
-    pty: become?.pty ?? false,
-  });
+  const pty = become?.pty ?? false;
+  const started = await runner.start(options.command({ marker, become }), { pty });
   if (!started.ok) return started;
   const start: Start = { target, marker, become, options, process: started.value, said: new LastLines() };
   const problem = await bringUp(start);
-  if (problem === undefined)
-    return success({ process: start.process, said: start.said, sent: options.bundle.compressed.length });
+  if (problem === undefined) return success({ process: start.process, said: start.said, pty });
   start.process.kill();
   return failure(problem);
 }
@@ -57,24 +105,9 @@ interface Start {
   readonly target: Target;
   readonly marker: string;
   readonly become: BecomePlan | undefined;
-  readonly options: BootstrapOptions;
+  readonly options: Beginning;
   readonly process: RemoteProcess;
   readonly said: LastLines;
-}
-
-function commandFor(
-  target: Target,
-  marker: string,
-  parts: { readonly become: BecomePlan | undefined; readonly bundle: AgentBundle },
-): string {
-  const { bundle, become } = parts;
-  const { sha256, compression } = bundle;
-  return startCommand({
-    task: { marker, sha256, compression, size: bundle.compressed.length },
-    runtime: target.runtime,
-    become: become?.words,
-    pty: become?.pty ?? false,
-  });
 }
 
 async function bringUp(start: Start): Promise<Problem | undefined> {
@@ -82,7 +115,10 @@ async function bringUp(start: Start): Promise<Problem | undefined> {
   process.stdin.on('error', () => {});
   process.stderr.on('data', (bytes: Buffer) => said.add(bytes));
   const asks = start.become?.prompt !== undefined;
-  if (!asks) process.stdin.write(options.bundle.compressed);
+  const send = (): void => {
+    if (options.payload !== undefined) process.stdin.write(options.payload);
+  };
+  if (!asks) send();
   const password = answerPrompts(start);
   const seen = await Promise.race([
     waitForMarker(process.stdout, start.marker, {
@@ -96,7 +132,7 @@ async function bringUp(start: Start): Promise<Problem | undefined> {
   const where = { host: target.host };
   switch (seen.name) {
     case 'word':
-      if (seen.word === 'ready' && asks) process.stdin.write(options.bundle.compressed);
+      if (seen.word === 'ready' && asks) send();
       return seen.word === 'ready' ? undefined : wordProblem(seen.word, seen.rest, where);
     case 'wrong-password':
       return connectionProblem(

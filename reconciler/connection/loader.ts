@@ -64,26 +64,45 @@ export interface CommandOptions {
 
 /** The command line for the login shell of the far end. */
 export function startCommand(options: CommandOptions): string {
-  const { become } = options;
-  const script = startScript(options);
+  return shellCommand(startScript(options), options);
+}
+
+/** The command line that runs a script of ours; the script begins after the marker's line. */
+export function scriptCommand(options: Way & { readonly marker: string; readonly script: string }): string {
+  const [first, second] = halves(options.marker);
+  // The marker stands in two words, so that a login shell that prints the command does not seem to answer.
+  const script = [`echo`, `echo ${first}""${second} ready sh`, options.script].join('; ');
+  return shellCommand(script, options);
+}
+
+type Way = Pick<CommandOptions, 'become' | 'pty'>;
+
+function shellCommand(text: string, { become, pty }: Way): string {
+  const script = [
+    ...(become === undefined ? [] : ['unset LC_ALL']),
+    ...(pty ? ['stty raw -echo', 'exec 2>/dev/null'] : []),
+    text,
+  ].join('; ');
   if (become === undefined) return `exec sh -c ${quote(script)}`;
   // su hands its last word to sh -c itself; sudo and doas take a program and its words.
   const tail = become.at(-1) === '-c' ? [script] : ['sh', '-c', script];
   return `exec env LC_ALL=C ${quoteAll([...become, ...tail])}`;
 }
 
+function halves(marker: string): readonly [string, string] {
+  const half = marker.length / 2;
+  return [marker.slice(0, half), marker.slice(half)];
+}
+
 function startScript(options: CommandOptions): string {
   const { task, runtime } = options;
   const code = Buffer.from(loader(task)).toString('base64');
-  const half = task.marker.length / 2;
-  const [first, second] = [task.marker.slice(0, half), task.marker.slice(half)];
+  const [first, second] = halves(task.marker);
   const candidates =
     runtime === undefined
       ? '"$HOME"/.cache/towline/*/node node nodejs /usr/local/bin/node /usr/bin/node /usr/bin/nodejs'
       : `"$T"`;
   return [
-    ...(options.become === undefined ? [] : ['unset LC_ALL']),
-    ...(options.pty ? ['stty raw -echo', 'exec 2>/dev/null'] : []),
     ...(runtime === undefined ? [] : [`T=${scriptWord(runtime)}`]),
     `for n in ${candidates}; do if command -v "$n" >/dev/null 2>&1; then cd /; exec "$n" -e "${decode}" ${code} base64; fi; done`,
     `printf "%s%s missing " ${first} ${second}`,
