@@ -26,6 +26,7 @@ export interface RunSignals {
 export class RunFactory {
   readonly #options: RunFactoryOptions;
   readonly #memories = new Map<string, EnvironmentMemory>();
+  #last = 0;
 
   constructor(options: RunFactoryOptions) {
     this.#options = options;
@@ -93,13 +94,19 @@ export class RunFactory {
     };
   }
 
-  /** Time first, so that ids sort; then enough chance that two never meet. */
+  /**
+   * Date and time, then the millisecond and chance, each as two digits of base 36: ids of one process sort as they were made, whatever
+   * its clock does, and two of different processes never meet.
+   */
   #newId(): string {
     const { services, random } = this.#options;
-    const moment = timestamp(services.clock).replaceAll(/[-:T]|\..*$/g, '');
-    const chance = Math.floor(random() * 36 ** 4)
-      .toString(36)
-      .padStart(4, '0');
-    return `${moment.slice(0, 8)}-${moment.slice(8, 14)}-${chance}`;
+    this.#last = Math.max(services.clock.now(), this.#last + 1);
+    const moment = new Date(this.#last).toISOString().replaceAll(/[-:T]|\..*$/g, '');
+    const tail = twoDigits(this.#last % 1000) + twoDigits(Math.floor(random() * 36 ** 2));
+    return `${moment.slice(0, 8)}-${moment.slice(8, 14)}-${tail}`;
   }
+}
+
+function twoDigits(number: number): string {
+  return number.toString(36).padStart(2, '0');
 }

@@ -85,7 +85,10 @@ function handshake(attempt: Attempt): Promise<Result<Client>> {
   const fail = (problem: Problem): void => settle(failure(keyProblem ?? problem));
   const cancel = (): void => fail(connectionProblem('line.cancelled', 'the attempt was cancelled'));
   const late = (): void => fail(lateProblem(attempt, phase));
-  const lost = (reason: string): void => fail(brokenProblem(attempt, phase, reason));
+  const lost = (reason: string, byServer = false): void =>
+    fail(
+      phase === 'auth' && byServer ? endedProblem(attempt, reason) : brokenProblem(attempt, phase, reason),
+    );
   timer = setTimeout(late, options.deadlines.handshake);
   client.once('handshake', () => {
     phase = 'auth';
@@ -93,11 +96,12 @@ function handshake(attempt: Attempt): Promise<Result<Client>> {
     timer = setTimeout(late, options.deadlines.auth);
   });
   client.once('ready', () => settle(success(client)));
-  client.on('error', (error: Error & ClientErrorExtensions) => {
+  client.on('error', (error: Error & ClientErrorExtensions & { readonly code?: unknown }) => {
     // A dead ssh-agent is one failed try; the library goes on with the next method by itself.
     if (error.level === 'agent') return;
     if (error.level === 'client-authentication') fail(refusedProblem(attempt));
-    else lost(error.message);
+    // A number is the server's own word (RFC 4253 §11.1); a socket's error has a name.
+    else lost(error.message, typeof error.code === 'number');
   });
   client.once('close', () => lost('the server closed the connection'));
   options.signal?.addEventListener('abort', cancel);
@@ -179,21 +183,20 @@ function lateProblem(attempt: Attempt, phase: 'handshake' | 'auth'): Problem {
   );
 }
 
+/** The way broke: nothing was decided. */
 function brokenProblem(attempt: Attempt, phase: 'handshake' | 'auth', reason: string): Problem {
   const { spec, ledger } = attempt;
-  if (phase === 'handshake') {
-    return connectionProblem('ssh.handshake-failed', `${spec.address}:${spec.port}: ${reason}`, {
-      where: { host: spec.host },
-    });
-  }
-  // Servers end the connection after too many tries: that is a refusal too.
-  return connectionProblem(
-    'ssh.auth-refused',
-    `${attempt.user}@${spec.address}: ${reason}; ${ledger.story}`,
-    {
-      where: { host: spec.host },
-    },
-  );
+  const story = phase === 'auth' ? ` during authentication (${ledger.story})` : '';
+  return connectionProblem('ssh.handshake-failed', `${spec.address}:${spec.port}: ${reason}${story}`, {
+    where: { host: spec.host },
+  });
+}
+
+/** Servers end the connection, with a word, after too many tries: that is a refusal too. */
+function endedProblem({ spec, user, ledger }: Attempt, reason: string): Problem {
+  return connectionProblem('ssh.auth-refused', `${user}@${spec.address}: ${reason}; ${ledger.story}`, {
+    where: { host: spec.host },
+  });
 }
 
 function refusedProblem(attempt: Attempt): Problem {

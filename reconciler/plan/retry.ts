@@ -8,6 +8,8 @@ import type { FailedAttempt } from '../base/ledger.ts';
 
 const firstSeconds = 5;
 const mostSeconds = 300;
+/** Milliseconds that chance may add to the longest wait. */
+const spreadMost = mostSeconds * 200;
 
 type Attempt = Pick<FailedAttempt, 'at' | 'attempts' | 'problem'>;
 
@@ -28,7 +30,8 @@ export interface Retry {
 
 /**
  * The next retry, with every host that is due within a second of it; asked right after a run. A try that is due already was passed over
- * by that run, so it waits the longest time instead of coming up again at once, for ever.
+ * by that run, so it waits the longest time instead of coming up again at once, for ever; one of a clock that was set back since waits no
+ * longer than that either.
  */
 export function nextRetry(
   failed: readonly (Attempt & Pick<FailedAttempt, 'host'>)[],
@@ -38,7 +41,8 @@ export function nextRetry(
   const due = failed.flatMap((attempt) => {
     const at = nextTry(attempt, random());
     if (at === undefined) return [];
-    return [{ host: attempt.host, at: at > now ? at : now + mostSeconds * 1000 }];
+    const latest = now + mostSeconds * 1000;
+    return [{ host: attempt.host, at: at > now ? Math.min(at, latest + spreadMost) : latest }];
   });
   if (due.length === 0) return undefined;
   const first = Math.min(...due.map(({ at }) => at));

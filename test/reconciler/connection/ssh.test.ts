@@ -175,7 +175,7 @@ describe('authentication', () => {
     });
     expect(await connect({ ...loose, port: await listen(rude) })).toMatchObject({
       ok: false,
-      problem: { code: 'ssh.auth-refused' },
+      problem: { code: 'ssh.handshake-failed' },
     });
   });
 
