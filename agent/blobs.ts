@@ -5,8 +5,7 @@
  * Never touches a file.
  */
 
-import { createHash } from 'node:crypto';
-import { type Content, chunkSize, inlineLimit } from './protocol/blob.ts';
+import { type Content, chunkSize, inlineLimit, sha256Of } from './protocol/blob.ts';
 import type { Chunk } from './protocol/frame.ts';
 import { type Problem, ProblemError } from './protocol/problem.ts';
 import { agentProblem } from './protocol/problem-codes.ts';
@@ -65,7 +64,7 @@ export class Blobs {
     if (expected !== undefined && !this.#pulls.has(chunk.sha256)) {
       this.#expected.delete(chunk.sha256);
       const bytes = Buffer.from(chunk.bytes);
-      if (hashOf(bytes) !== chunk.sha256) return expected.fail(corrupt(chunk.sha256));
+      if (sha256Of(bytes) !== chunk.sha256) return expected.fail(corrupt(chunk.sha256));
       this.#keep(chunk.sha256, bytes);
       return expected.settle(bytes);
     }
@@ -118,7 +117,7 @@ export class Blobs {
     const parts: Buffer[] = [];
     for await (const part of this.#pull(content)) parts.push(part);
     const whole = Buffer.concat(parts);
-    if (hashOf(whole) !== content.sha256) throw new ProblemError(corrupt(content.sha256));
+    if (sha256Of(whole) !== content.sha256) throw new ProblemError(corrupt(content.sha256));
     this.#keep(content.sha256, whole);
     return whole;
   }
@@ -172,10 +171,6 @@ export class Blobs {
 
 async function* single(bytes: Buffer): AsyncGenerator<Buffer> {
   yield bytes;
-}
-
-function hashOf(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }
 
 function corrupt(sha256: string): Problem {

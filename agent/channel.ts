@@ -14,8 +14,8 @@ import {
   type ReconcilerMessage,
   reconcilerMessageSchema,
 } from './protocol/message.ts';
-import { type Problem, ProblemError } from './protocol/problem.ts';
-import { agentProblem } from './protocol/problem-codes.ts';
+import type { Problem } from './protocol/problem.ts';
+import { agentProblem, thrownProblem } from './protocol/problem-codes.ts';
 
 export interface ChannelListener {
   message(message: ReconcilerMessage): void;
@@ -124,9 +124,7 @@ export class Channel {
         else this.#listener.message(decodeMessage(frame, reconcilerMessageSchema));
       }
     } catch (error) {
-      this.#end(
-        error instanceof ProblemError ? error.problem : agentProblem('agent.internal', String(error)),
-      );
+      this.#end(thrownProblem(error));
     }
   }
 

@@ -5,16 +5,15 @@
  */
 
 import type { Blobs } from './blobs.ts';
-import { converge } from './converge.ts';
+import { converge, resultOf } from './converge.ts';
 import type { Journal } from './journal.ts';
 import { type Taken, takeLock } from './lock.ts';
 import { pause } from './pause.ts';
 import type { Facts } from './protocol/facts.ts';
 import type { AgentEvent, ConvergeMessage, ConvergeResult } from './protocol/message.ts';
-import { countOutcomes } from './protocol/outcome.ts';
 import { applyDelta, planResources, type RolePlan } from './protocol/plan.ts';
-import { type Problem, ProblemError } from './protocol/problem.ts';
-import { agentProblem, refusal } from './protocol/problem-codes.ts';
+import type { Problem } from './protocol/problem.ts';
+import { agentProblem, refusal, thrownProblem } from './protocol/problem-codes.ts';
 import type { ContentReader } from './system/content-reader.ts';
 import { createReader, createSystem } from './system/posix.ts';
 
@@ -54,11 +53,7 @@ export async function runConverge(
       ? await work(message, plan, { ...options, contents })
       : await underLock(message, plan, { ...options, contents });
   } catch (error) {
-    const problem =
-      error instanceof ProblemError
-        ? error.problem
-        : agentProblem('agent.internal', String((error as Error).stack ?? error));
-    return notStarted(message, problem);
+    return notStarted(message, thrownProblem(error));
   }
 }
 
@@ -118,7 +113,7 @@ async function takeLockWithin(message: ConvergeMessage, options: ConvergeCallOpt
 }
 
 async function work(message: ConvergeMessage, plan: RolePlan, options: WorkOptions): Promise<ConvergeResult> {
-  const { key, digest, run, mode, tags, skipTags } = message;
+  const { key, digest, run, mode } = message;
   const { journal, contents, emit, facts } = options;
   const writes = mode === 'apply';
   const record = writes ? journal.record({ run, key, digest, startedAt: options.date() }) : undefined;
@@ -138,13 +133,7 @@ async function work(message: ConvergeMessage, plan: RolePlan, options: WorkOptio
     },
   });
   const result = await converge(plan, {
-    run,
-    key,
-    digest,
-    mode,
-    tags,
-    skipTags,
-    drift: message.drift === true,
+    ...message,
     journal: record,
     interrupted: writes ? await journal.interrupted(key, digest) : undefined,
     stop: options.stop,
@@ -159,17 +148,5 @@ async function work(message: ConvergeMessage, plan: RolePlan, options: WorkOptio
 }
 
 function notStarted(message: ConvergeMessage, problem: Problem): ConvergeResult {
-  const { key, digest, run, mode } = message;
-  return {
-    key,
-    digest,
-    run,
-    mode,
-    complete: false,
-    ok: false,
-    outcomes: countOutcomes([]),
-    reports: [],
-    problem,
-    milliseconds: 0,
-  };
+  return resultOf(message, { reports: [], problem, milliseconds: 0 });
 }

@@ -12,7 +12,7 @@ import type { AgentEvent, ConvergeMode, ConvergeResult } from './protocol/messag
 import { countOutcomes, type ResourceReport } from './protocol/outcome.ts';
 import type { PlannedHandler, PlannedResource, RolePlan } from './protocol/plan.ts';
 import type { Problem } from './protocol/problem.ts';
-import { agentProblem } from './protocol/problem-codes.ts';
+import { agentProblem, thrownProblem } from './protocol/problem-codes.ts';
 import { resources } from './resources/index.ts';
 import { Results } from './results.ts';
 import {
@@ -23,7 +23,6 @@ import {
   hasGuard,
   isProbe,
   lookAt,
-  problemOf,
   runResource,
   type Workplace,
 } from './run-resource.ts';
@@ -37,7 +36,7 @@ export interface ConvergeOptions {
   readonly tags?: readonly string[] | undefined;
   readonly skipTags?: readonly string[] | undefined;
   /** The plan was applied before: what differs is drift, and one-shot commands are not repeated. */
-  readonly drift: boolean;
+  readonly drift?: boolean | undefined;
   /** Absent in check mode. */
   readonly journal?: JournalRecord | undefined;
   readonly interrupted?: Interrupted | undefined;
@@ -56,6 +55,26 @@ export async function converge(plan: RolePlan, options: ConvergeOptions): Promis
   await work.runResources();
   await work.runHandlers();
   return work.result(options.now() - startedAt);
+}
+
+/** The answer to a call, from its reports and why it stopped early. */
+export function resultOf(
+  { key, digest, run, mode }: Pick<ConvergeResult, 'key' | 'digest' | 'run' | 'mode'>,
+  { reports, problem, milliseconds }: Pick<ConvergeResult, 'reports' | 'problem' | 'milliseconds'>,
+): ConvergeResult {
+  const complete = problem === undefined;
+  return {
+    key,
+    digest,
+    run,
+    mode,
+    complete,
+    ok: complete && !reports.some((report) => report.outcome === 'failed' && report.ignored !== true),
+    outcomes: countOutcomes(reports),
+    reports,
+    problem,
+    milliseconds: Math.round(milliseconds),
+  };
 }
 
 /** A resource and the changes its first look announced. */
@@ -99,22 +118,7 @@ class Convergence {
   }
 
   result(milliseconds: number): ConvergeResult {
-    const { key, digest, run, mode } = this.#options;
-    const ok =
-      this.#problem === undefined &&
-      !this.#reports.some((report) => report.outcome === 'failed' && report.ignored !== true);
-    return {
-      key,
-      digest,
-      run,
-      mode,
-      complete: this.#problem === undefined,
-      ok,
-      outcomes: countOutcomes(this.#reports),
-      reports: this.#reports,
-      ...(this.#problem !== undefined && { problem: this.#problem }),
-      milliseconds: Math.round(milliseconds),
-    };
+    return resultOf(this.#options, { reports: this.#reports, problem: this.#problem, milliseconds });
   }
 
   async #runOne(resource: PlannedResource): Promise<void> {
@@ -149,7 +153,7 @@ class Convergence {
         continue;
       }
       const looked = await lookAt(resource, place, attempt).catch((error: unknown) => ({
-        finished: failed(resource, place, { ...attempt, problem: problemOf(error, resource) }),
+        finished: failed(resource, place, { ...attempt, problem: thrownProblem(error) }),
       }));
       if ('changes' in looked) {
         due.push({ resource, changes: looked.changes });
@@ -176,14 +180,14 @@ class Convergence {
       const items = due.map(({ resource, changes }) => ({ wanted: resource.wanted as never, changes }));
       await kind.applyTogether(place.system(first.id, attempt.signal), items);
     } catch (error) {
-      problem = problemOf(error, first);
+      problem = thrownProblem(error);
     }
     for (const { resource, changes } of due) {
       const fail = (why: Problem) => failed(resource, place, { ...attempt, problem: why, changes });
       const finished =
         problem === undefined
           ? await concludeActed(resource, place, { ...attempt, changes }).catch((error: unknown) =>
-              fail(problemOf(error, resource)),
+              fail(thrownProblem(error)),
             )
           : fail(problem);
       await this.#take(resource, finished);

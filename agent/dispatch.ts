@@ -11,8 +11,8 @@ import { gatherFacts } from './facts/gather.ts';
 import type { Journal } from './journal.ts';
 import type { Facts } from './protocol/facts.ts';
 import type { ConvergeMessage, ExecMessage, ReconcilerMessage } from './protocol/message.ts';
-import { type Problem, ProblemError } from './protocol/problem.ts';
-import { agentProblem } from './protocol/problem-codes.ts';
+import type { Problem } from './protocol/problem.ts';
+import { agentProblem, thrownProblem } from './protocol/problem-codes.ts';
 import { runProgram } from './system/exec.ts';
 
 export interface DispatchOptions {
@@ -105,8 +105,8 @@ export class Dispatcher {
       const ended = await runProgram(message.argv, {
         timeout: message.timeout,
         signal: stop,
-        ...(message.stdin !== undefined && { stdin: message.stdin }),
-        ...(message.cwd !== undefined && { cwd: message.cwd }),
+        stdin: message.stdin,
+        cwd: message.cwd,
         onOutput: (stream, text) =>
           channel.event(message.id, { event: 'output', resource: '', stream, text }),
       });
@@ -118,11 +118,10 @@ export class Dispatcher {
         id: message.id,
         status: ended.status,
         signal: ended.signal,
-        ...(late && { problem: late }),
+        problem: late,
       });
     } catch (error) {
-      const problem =
-        error instanceof ProblemError ? error.problem : agentProblem('agent.internal', String(error));
+      const problem = thrownProblem(error);
       channel.send({ type: 'executed', id: message.id, status: null, signal: null, problem });
     }
   }

@@ -6,7 +6,7 @@
  */
 
 import { appendFile, mkdir, readdir, readFile, rmdir, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { type ConvergeResult, type JournalEntry, journalEntrySchema } from './protocol/message.ts';
 import type { Registered, ResourceReport } from './protocol/outcome.ts';
 
@@ -88,7 +88,7 @@ export class Journal {
   /** Opens the record of one converge; its file appears with the first line that matters. */
   record(begin: { run: string; key: string; digest: string; startedAt: string }): JournalRecord {
     const name = `${begin.run}.${begin.key}`.replaceAll(/[^A-Za-z0-9._-]/g, '_');
-    return new JournalRecord(this.#directory, join(this.#directory, name + suffix), begin);
+    return new JournalRecord(this.#directory, `${this.#directory}/${name}${suffix}`, begin);
   }
 
   /** These runs are recorded elsewhere: tells nobody of them again, and forgets those that the next converge can do without. */
@@ -120,7 +120,7 @@ export class Journal {
 
   async #remembered(): Promise<readonly Remembered[]> {
     const names = await readdir(this.#directory).catch(() => []);
-    const files = names.filter((name) => name.endsWith(suffix)).map((name) => join(this.#directory, name));
+    const files = names.filter((name) => name.endsWith(suffix)).map((name) => `${this.#directory}/${name}`);
     const read = await Promise.all(
       files.map(async (file) => remember(file, await readFile(file, 'utf8').catch(() => ''))),
     );

@@ -7,7 +7,6 @@
 import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
 import { lstat, mkdir, rmdir, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
 import { pause } from './pause.ts';
 import { guarded } from './system/errors.ts';
 
@@ -30,7 +29,7 @@ const breakerStaleMs = 10_000;
 
 /** Tries once to take the host's lock in `directory` for a run. */
 export async function takeLock(directory: string, run: string): Promise<Taken> {
-  const path = join(directory, name);
+  const path = `${directory}/${name}`;
   const mine: Holder = { pid: process.pid, start: startTime(process.pid), boot: bootId(), run };
   for (let attempt = 0; attempt < 3; attempt += 1) {
     if (await create(directory, path, mine)) return { free: true, release: () => release(path, mine) };
@@ -43,7 +42,7 @@ export async function takeLock(directory: string, run: string): Promise<Taken> {
 }
 
 async function create(directory: string, path: string, mine: Holder): Promise<boolean> {
-  const own = join(directory, `.${name}.${mine.pid}.${randomBytes(6).toString('hex')}`);
+  const own = `${directory}/.${name}.${mine.pid}.${randomBytes(6).toString('hex')}`;
   await guarded('write', `lock this host in ${directory}`, async () => {
     mkdirSync(directory, { recursive: true });
     writeFileSync(own, JSON.stringify(mine), { flag: 'wx', mode: 0o644 });

@@ -5,7 +5,6 @@
  */
 
 import { statSync } from 'node:fs';
-import { join } from 'node:path';
 
 export interface Places {
   readonly lock: string;
@@ -20,10 +19,10 @@ export function findPlaces(
   shared: readonly string[] = ['/run/lock', '/tmp'],
 ): Places {
   const own = env.TOWLINE_HOST_DIR;
-  if (own?.startsWith('/')) return { lock: own, journal: join(own, 'journal') };
+  if (own?.startsWith('/')) return { lock: own, journal: `${own}/journal` };
   return {
     lock: shared.find(isOpenToAll) ?? '/tmp',
-    journal: uid === 0 ? '/var/lib/towline/journal' : join(home, '.local/state/towline/journal'),
+    journal: uid === 0 ? '/var/lib/towline/journal' : `${home}/.local/state/towline/journal`,
   };
 }
 

@@ -9,8 +9,8 @@ import { type Change, changeKey } from './protocol/change.ts';
 import type { ConvergeMode } from './protocol/message.ts';
 import type { Registered, ResourceReport } from './protocol/outcome.ts';
 import type { Meta, PlannedResource } from './protocol/plan.ts';
-import { type Problem, ProblemError } from './protocol/problem.ts';
-import { type AgentProblemCode, agentProblem, refusal } from './protocol/problem-codes.ts';
+import type { Problem } from './protocol/problem.ts';
+import { type AgentProblemCode, agentProblem, refusal, thrownProblem } from './protocol/problem-codes.ts';
 import { resources } from './resources/index.ts';
 import type { Applied, CheckContext, Resource } from './resources/resource.ts';
 import type { Results } from './results.ts';
@@ -131,14 +131,6 @@ export function failed(
   return finish(resource, place, { outcome: 'failed', ...failure });
 }
 
-/** What a resource throws, as a problem. */
-export function problemOf(error: unknown, resource: PlannedResource): Problem {
-  if (error instanceof ProblemError) return error.problem;
-  const text =
-    error instanceof Error ? `${error.message} ${error.stack?.split('\n')[1]?.trim() ?? ''}` : String(error);
-  return agentProblem('agent.internal', `${resource.id}: ${text}`);
-}
-
 async function attemptOnce(
   resource: PlannedResource,
   place: Workplace,
@@ -158,7 +150,7 @@ async function attemptOnce(
       return concludeActed(resource, place, { changes, startedAt, signal, applied });
     });
   } catch (error) {
-    return failed(resource, place, { problem: problemOf(error, resource), startedAt, changes });
+    return failed(resource, place, { problem: thrownProblem(error), startedAt, changes });
   }
 }
 
@@ -264,9 +256,9 @@ function finish(resource: PlannedResource, place: Workplace, ending: Ending): Fi
     outcome,
     changes: isSensitive ? changes.map(veiled) : [...changes],
     milliseconds: Math.round(place.now() - startedAt),
-    ...(reason !== undefined && { reason }),
-    ...(problem !== undefined && { problem: isSensitive ? muted(problem) : problem }),
-    ...(outcome === 'failed' && resource.meta.ignoreErrors === true && { ignored: true }),
+    reason,
+    problem: problem && isSensitive ? muted(problem) : problem,
+    ignored: outcome === 'failed' && resource.meta.ignoreErrors === true ? true : undefined,
   };
   const cannotKnow = place.mode === 'check' && (outcome === 'changed' || isProbe(resource));
   return { report, registered: outcome === 'unknown' || cannotKnow ? undefined : registeredOf(ending) };

@@ -36,22 +36,18 @@ export interface SessionOptions {
   readonly date: () => string;
 }
 
-type State =
-  | { readonly name: 'handshaking' }
-  | { readonly name: 'ready' }
-  | { readonly name: 'draining' }
-  | { readonly name: 'closed' };
+type State = 'handshaking' | 'ready' | 'draining' | 'closed';
 type SessionEvent = 'welcome' | 'ended' | 'drained';
 
 /** The states and what leads from one to the next; anything else is illegal. */
 function next(state: State, event: SessionEvent): State {
-  switch (state.name) {
+  switch (state) {
     case 'handshaking':
-      return event === 'welcome' ? { name: 'ready' } : { name: 'draining' };
+      return event === 'welcome' ? 'ready' : 'draining';
     case 'ready':
-      return event === 'ended' ? { name: 'draining' } : state;
+      return event === 'ended' ? 'draining' : state;
     case 'draining':
-      return event === 'drained' ? { name: 'closed' } : state;
+      return event === 'drained' ? 'closed' : state;
     case 'closed':
       return state;
     default:
@@ -72,7 +68,7 @@ class Session {
   readonly #blobs: Blobs;
   readonly #journal: Journal;
   readonly #dispatcher: Dispatcher;
-  #state: State = { name: 'handshaking' };
+  #state: State = 'handshaking';
   readonly closed: Promise<void>;
   #close: () => void = () => {};
   #unanswered: NodeJS.Timeout | undefined;
@@ -121,13 +117,13 @@ class Session {
   }
 
   #message(message: ReconcilerMessage): void {
-    if (this.#state.name === 'draining' || this.#state.name === 'closed') return;
+    if (this.#state === 'draining' || this.#state === 'closed') return;
     if (message.type === 'welcome') {
       this.#state = next(this.#state, 'welcome');
       clearTimeout(this.#unanswered);
       this.#channel.keepAlive(message.heartbeat);
       this.#channel.grant(message.credit);
-    } else if (this.#state.name === 'ready') {
+    } else if (this.#state === 'ready') {
       if (message.type === 'close') this.#ended();
       else this.#dispatcher.dispatch(message);
     } else {
@@ -136,7 +132,7 @@ class Session {
   }
 
   #ended(problem?: Problem): void {
-    if (this.#state.name === 'draining' || this.#state.name === 'closed') return;
+    if (this.#state === 'draining' || this.#state === 'closed') return;
     this.#state = next(this.#state, 'ended');
     clearTimeout(this.#unanswered);
     const why = problem ?? agentProblem('agent.link-lost', 'the reconciler closed the line');
@@ -146,7 +142,7 @@ class Session {
 
   async #drain(why: Problem, problem: Problem | undefined): Promise<void> {
     await this.#dispatcher.finish(why);
-    this.#channel.send({ type: 'goodbye', ...(problem !== undefined && { problem }) });
+    this.#channel.send({ type: 'goodbye', problem });
     await Promise.race([this.#channel.drained(), new Promise((resolve) => setTimeout(resolve, 1000))]);
     this.#state = next(this.#state, 'drained');
     this.#close();

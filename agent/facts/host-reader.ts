@@ -8,6 +8,7 @@ import { constants } from 'node:fs';
 import { access, open, readdir } from 'node:fs/promises';
 import { arch, hostname, networkInterfaces, release } from 'node:os';
 import { ownAccount } from '../system/own-account.ts';
+import { pieces } from '../system/reader.ts';
 import type { Fact, NodeKnowledge, Observed } from './fact.ts';
 
 const fileLimit = 1024 * 1024;
@@ -77,13 +78,13 @@ async function readText(path: string): Promise<string | undefined> {
   try {
     if (!(await handle.stat()).isFile()) return undefined;
     const parts: Buffer[] = [];
-    for (let size = 0; size < fileLimit; ) {
-      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(16_384), 0, 16_384, null);
-      if (bytesRead === 0) break;
-      parts.push(buffer.subarray(0, bytesRead));
-      size += bytesRead;
+    let size = 0;
+    for await (const part of pieces(handle)) {
+      parts.push(Buffer.from(part));
+      size += part.length;
+      if (size >= fileLimit) break;
     }
-    return Buffer.concat(parts).toString('utf8');
+    return Buffer.concat(parts).toString();
   } catch {
     return undefined;
   } finally {

@@ -35,7 +35,7 @@ function parse(frame: Frame): unknown {
       frame.type === frameTypes.deflated
         ? inflateRawSync(frame.body, { maxOutputLength: frameLimit })
         : frame.body;
-    return JSON.parse(text.toString('utf8'));
+    return JSON.parse(text.toString());
   } catch (error) {
     throw refusal('protocol.bad-frame', `not JSON: ${(error as Error).message.slice(0, 200)}`);
   }

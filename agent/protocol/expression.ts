@@ -103,16 +103,8 @@ function ordered(op: '<' | '<=' | '>' | '>=', left: Evaluated, right: Evaluated)
   const strings = typeof left === 'string' && typeof right === 'string';
   if (!numbers && !strings) return false;
   const [a, b] = [left as number, right as number];
-  switch (op) {
-    case '<':
-      return a < b;
-    case '<=':
-      return a <= b;
-    case '>':
-      return a > b;
-    case '>=':
-      return a >= b;
-  }
+  if (a === b) return op.endsWith('=');
+  return op.startsWith('<') ? a < b : a > b;
 }
 
 function same(left: Evaluated, right: Evaluated): boolean {

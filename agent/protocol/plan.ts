@@ -54,7 +54,9 @@ export const rolePlanSchema = z.object({
 export type RolePlan = z.Infer<typeof rolePlanSchema>;
 
 /** A run of `[first, count]` of the base's items, or an item given whole. */
-const itemRun = z.tuple([z.number, z.number]);
+const itemRun = z.array(z.number).check(z.holds(({ length }) => length === 2, 'is no run')) as z.Schema<
+  [number, number]
+>;
 export const planDeltaSchema = z.object({
   base: z.string,
   resources: z.array(z.union([itemRun, plannedResourceSchema])),

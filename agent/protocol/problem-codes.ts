@@ -72,6 +72,18 @@ export function agentProblem(code: AgentProblemCode, message: string, details: P
   return { code, disposition: dispositionOf(code), message, hint: '', ...details };
 }
 
+/** The Problem of whatever was thrown; what is no ProblemError is a defect of ours. */
+export function thrownProblem(error: unknown): Problem {
+  return error instanceof ProblemError
+    ? error.problem
+    : agentProblem(
+        'agent.internal',
+        String((error as Error)?.stack ?? error)
+          .split('\n', 2)
+          .join(''),
+      );
+}
+
 /** The same as an error, to be thrown. */
 export function refusal(code: AgentProblemCode, message: string, details?: ProblemDetails): ProblemError {
   return new ProblemError(agentProblem(code, message, details));

@@ -149,18 +149,6 @@ export function array<T>(of: Schema<T>): Schema<T[]> {
   });
 }
 
-export function tuple<const T extends readonly Schema<unknown>[]>(
-  items: T,
-): Schema<{ -readonly [K in keyof T]: Infer<T[K]> }> {
-  return new Schema((value, path, report) => {
-    if (Array.isArray(value) && value.length === items.length) {
-      return items.map((item, index) => item.read(value[index], [...path, index], report)) as never;
-    }
-    report(path, `expected a list of ${items.length}`);
-    return wrong;
-  });
-}
-
 /** Members by any name. */
 export function record<T>(of: Schema<T>): Schema<Record<string, T>> {
   return new Schema((value, path, report) => {

@@ -9,6 +9,7 @@ import { type Change, makeChange } from '../protocol/change.ts';
 import { refusal } from '../protocol/problem-codes.ts';
 import type { AuthorizedKeyShape } from '../protocol/shapes/account.ts';
 import { findAccount, unknownOwner } from '../system/accounts.ts';
+import { readText } from '../system/read-text.ts';
 import type { Account, FileStat, SystemReader } from '../system/system.ts';
 import { editKeys, type KeyEdit, parseKeyLine } from './key-lines.ts';
 import type { Resource } from './resource.ts';
@@ -86,8 +87,7 @@ async function inspect(
 }
 
 async function readKeys(system: SystemReader, { path, fileStat }: KeyPlace): Promise<string> {
-  if (fileStat === undefined) return '';
-  return (await system.readFile(path))?.toString('utf8') ?? '';
+  return fileStat === undefined ? '' : readText(system, path);
 }
 
 function keyChanges(before: string, edit: KeyEdit, wanted: AuthorizedKeyShape): readonly Change[] {

@@ -28,7 +28,7 @@ interface Rendered {
 export function renderDeferred(system: SystemReader, deferred: Deferred, context: CheckContext): string {
   const program = system.held(deferred.program);
   if (program === undefined) throw new Unforeseen(`the program of ${deferred.source} is not on the host`);
-  const rendered = run(program.toString('utf8'), deferred, context);
+  const rendered = run(program.toString(), deferred, context);
   if (rendered.needed !== undefined)
     throw new Unforeseen(`it needs the result ${rendered.needed}, which is not known yet`);
   if (rendered.text !== undefined) return rendered.text;

@@ -7,6 +7,7 @@
 import { ProblemError } from '../protocol/problem.ts';
 import { refusal } from '../protocol/problem-codes.ts';
 import type { UserShape } from '../protocol/shapes/account.ts';
+import { readText } from '../system/read-text.ts';
 import type { SystemReader } from '../system/system.ts';
 
 const shadow = '/etc/shadow';
@@ -18,17 +19,14 @@ export function concernsPassword({ passwordHash, locked }: UserShape): boolean {
 
 /** The account's field; undefined when it has none. Throws account.failed when the file cannot be read. */
 export async function readPasswordField(system: SystemReader, user: string): Promise<string | undefined> {
-  const text = await system.readFile(shadow).catch((error: unknown) => {
+  const text = await readText(system, shadow).catch((error: unknown) => {
     if (!(error instanceof ProblemError)) throw error;
     throw refusal('account.failed', `the password of ${user} cannot be compared: ${shadow} cannot be read`, {
       hint: 'Connect as root, or use become, where passwords are managed.',
       cause: error.problem,
     });
   });
-  const line = text
-    ?.toString('utf8')
-    .split('\n')
-    .find((entry) => entry.startsWith(`${user}:`));
+  const line = text.split('\n').find((entry) => entry.startsWith(`${user}:`));
   return line?.split(':')[1];
 }
 

@@ -4,6 +4,8 @@
  * Pure.
  */
 
+import { rawLines } from './text-lines.ts';
+
 const byteLimit = 64 * 1024;
 const tableLimit = 1_000_000;
 const lineLimit = 100;
@@ -15,7 +17,7 @@ type Edit = readonly [mark: ' ' | '-' | '+', line: string];
 export function textDiff(before: Buffer, after: Buffer): string {
   if (isBinary(before) || isBinary(after))
     return `binary content replaced, ${before.length} to ${after.length} bytes`;
-  const [a, b] = [splitLines(before), splitLines(after)];
+  const [a, b] = [rawLines(before.toString()), rawLines(after.toString())];
   const summary = `content replaced, ${a.length} to ${b.length} lines`;
   if (before.length > byteLimit || after.length > byteLimit) return summary;
   const edits = compare(a, b);
@@ -25,10 +27,6 @@ export function textDiff(before: Buffer, after: Buffer): string {
 
 function isBinary(bytes: Buffer): boolean {
   return bytes.subarray(0, byteLimit).includes(0);
-}
-
-function splitLines(bytes: Buffer): string[] {
-  return bytes.toString('utf8').match(/[^\n]*\n|[^\n]+$/g) ?? [];
 }
 
 /** All lines with their marks, by longest common subsequence of what differs; undefined when that is too much. */

@@ -20,7 +20,7 @@ export interface DecodedText {
 
 /** Decodes so that encoding gives the same bytes. */
 export function decodeText(bytes: Buffer): DecodedText {
-  const text = bytes.toString('utf8');
+  const text = bytes.toString();
   if (Buffer.from(text).equals(bytes)) return { text, term: (wanted) => wanted, encode: Buffer.from };
   return {
     text: bytes.toString('latin1'),
@@ -29,9 +29,14 @@ export function decodeText(bytes: Buffer): DecodedText {
   };
 }
 
+/** The lines of a text with their ends. */
+export function rawLines(text: string): readonly string[] {
+  return text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+}
+
 /** The lines of a text; an end after the last line begins no further line. */
 export function splitLines(text: string): Line[] {
-  return (text.match(/[^\n]*\n|[^\n]+$/g) ?? []).map((line) => {
+  return rawLines(text).map((line) => {
     const end = line.endsWith('\r\n') ? '\r\n' : line.endsWith('\n') ? '\n' : '';
     return { text: line.slice(0, line.length - end.length), end };
   });

@@ -7,6 +7,7 @@
 import { ProblemError } from '../protocol/problem.ts';
 import { refusal } from '../protocol/problem-codes.ts';
 import { nameService } from './queries.ts';
+import { readText } from './read-text.ts';
 import type { Account, SystemReader, UnixGroup } from './system.ts';
 
 /** Keys under which `once` remembers the lists: forget them after changing an account. */
@@ -32,8 +33,8 @@ export function parseGroups(text: string): UnixGroup[] {
 }
 
 /** Whether the files alone answer for a database, by /etc/nsswitch.conf. */
-export function filesSuffice(nsswitch: string | undefined, database: 'passwd' | 'group'): boolean {
-  const line = nsswitch?.split('\n').find((text) => text.trimStart().startsWith(`${database}:`));
+export function filesSuffice(nsswitch: string, database: 'passwd' | 'group'): boolean {
+  const line = nsswitch.split('\n').find((text) => text.trimStart().startsWith(`${database}:`));
   if (line === undefined) return true;
   const services = line.slice(line.indexOf(':') + 1).replace(/\[[^\]]*\]|#.*/g, ' ');
   return services.split(/\s+/).every((service) => ['', 'files', 'compat', 'systemd'].includes(service));
@@ -41,9 +42,8 @@ export function filesSuffice(nsswitch: string | undefined, database: 'passwd' | 
 
 /** All entries of a database: from its file, or from the name service when that has other sources too. */
 export async function readDatabase(system: SystemReader, database: 'passwd' | 'group'): Promise<string> {
-  const nsswitch = await system.readFile('/etc/nsswitch.conf');
-  const file = (await system.readFile(`/etc/${database}`))?.toString('utf8') ?? '';
-  if (filesSuffice(nsswitch?.toString('utf8'), database)) return file;
+  const file = await readText(system, `/etc/${database}`);
+  if (filesSuffice(await readText(system, '/etc/nsswitch.conf'), database)) return file;
   return (await ask(system, database)) ?? file;
 }
 

@@ -35,7 +35,7 @@ export class OutputTail {
   /** The last bytes as text, beginning with a whole character. */
   text(): string {
     const all = Buffer.concat(this.#parts);
-    if (all.length <= this.#limit) return all.toString('utf8');
+    if (all.length <= this.#limit) return all.toString();
     let start = all.length - this.#limit;
     while (start < all.length && ((all[start] ?? 0) & 0xc0) === 0x80) start += 1;
     return all.toString('utf8', start);

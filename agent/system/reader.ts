@@ -164,7 +164,8 @@ function typeOf(stats: Stats): FileType {
   return stats.isSymbolicLink() ? 'link' : 'other';
 }
 
-async function* pieces(handle: FileHandle): AsyncGenerator<Buffer> {
+/** What is left of a file, piece by piece; each piece is gone with the next. */
+export async function* pieces(handle: FileHandle): AsyncGenerator<Buffer> {
   const buffer = Buffer.allocUnsafe(pieceSize);
   for (;;) {
     const { bytesRead } = await handle.read(buffer, 0, pieceSize, null);

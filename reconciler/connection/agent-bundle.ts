@@ -67,29 +67,14 @@ export async function bundleAgent(entry: string): Promise<Buffer> {
     bundle: true,
     platform: 'node',
     target: 'node18',
-    format: 'esm',
+    format: 'cjs',
     charset: 'utf8',
     minify: true,
-    define: { undefined: '$u' },
     write: false,
     logLevel: 'silent',
     legalComments: 'none',
   });
   const text = built.outputFiles[0];
   if (text === undefined) throw new Error(`esbuild made nothing of ${entry}`);
-  return Buffer.from(withRequire(text.text));
-}
-
-/** Node's modules as one `require` each, and `undefined` by a short name: a fiftieth less than esbuild's own CommonJS. */
-function withRequire(code: string): string {
-  const names = new Map<string, string[]>();
-  const rest = code.replaceAll(
-    /import\{([^{}"]*)\}from"(node:[a-z_/]+)";/g,
-    (_, list: string, name: string) => {
-      names.set(name, [...(names.get(name) ?? []), list.replaceAll(' as ', ':')]);
-      return '';
-    },
-  );
-  const required = [...names].map(([name, lists]) => `{${lists.join()}}=require("${name}")`);
-  return `"use strict";const ${['$u=void 0', ...required].join()};${rest}`;
+  return Buffer.from(text.contents);
 }

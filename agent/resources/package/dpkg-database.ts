@@ -4,6 +4,7 @@
  * Reads files only: a list of all packages is longer than what a query may answer.
  */
 
+import { readText } from '../../system/read-text.ts';
 import type { SystemReader } from '../../system/system.ts';
 
 /** Key under which `once` remembers the database: forget it after a transaction. */
@@ -36,7 +37,7 @@ export function dpkgDatabase(system: SystemReader): Promise<DpkgDatabase> {
     const updates = (await system.list(`${directory}/updates`)).filter((name) => /^\d+$/.test(name));
     const texts: string[] = [];
     for (const name of ['status', ...updates.map((update) => `updates/${update}`)]) {
-      texts.push((await system.readFile(`${directory}/${name}`, statusLimit))?.toString('utf8') ?? '');
+      texts.push(await readText(system, `${directory}/${name}`, statusLimit));
     }
     return parseDpkg(texts);
   });

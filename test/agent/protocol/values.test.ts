@@ -125,9 +125,12 @@ describe('a validator', () => {
     expect(issuesOf(shape, { kind: 'path', length: 1 })).toEqual([]);
     expect(issuesOf(shape, { kind: 'line' })).toEqual(['length is missing']);
     expect(issuesOf(shape, { kind: 'blob' })).toEqual(['kind expected dot, line, path']);
-    expect(issuesOf(z.union([z.string, z.tuple([z.number, z.number])]), [1])).toEqual([
-      ' fits none of the forms it may have',
-    ]);
+    expect(
+      issuesOf(
+        z.union([z.string, z.array(z.number).check(z.holds(({ length }) => length === 2, 'is no pair'))]),
+        [1],
+      ),
+    ).toEqual([' fits none of the forms it may have']);
   });
 
   it('checks conditions of values, and of values only', () => {

@@ -24,7 +24,7 @@ describe('account databases', () => {
   });
 
   it.each([
-    [undefined, true],
+    ['', true],
     ['hosts: dns\n', true],
     ['passwd: files\n', true],
     ['passwd:\tfiles systemd # note ldap\n', true],
