@@ -7,18 +7,7 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-
-/** Program to look for → the Debian package that has it. */
-const packages = {
-  sshd: 'openssh-server',
-  ssh: 'openssh-client',
-  'ssh-keygen': 'openssh-client',
-  sudo: 'sudo',
-  ip: 'iproute2',
-  nsenter: 'util-linux',
-  mount: 'mount',
-  git: 'git',
-};
+import { packages } from './test-programs.mjs';
 
 const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'];
 

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { packages } from '../../scripts/test-programs.mjs';
 import { type Ran, run } from '../fleet/run.ts';
 import { temporaryDirectories } from '../helpers/temporary-directory.ts';
 
@@ -28,7 +29,7 @@ function aptGet(folder: string, brings: readonly string[]): void {
   );
 }
 
-const wanted = ['sshd', 'ssh', 'ssh-keygen', 'sudo', 'ip', 'nsenter', 'mount', 'git'];
+const wanted = Object.keys(packages);
 
 describe('preparing the tests', () => {
   it('does nothing and says nothing when everything is there', async () => {

@@ -1,0 +1,20 @@
+/**
+ * The programs that tests with real hosts start, and where Debian has them.
+ * Invariant: whoever adds one makes the tests that need it skip with the reason where it is missing.
+ * Nothing else belongs in this file.
+ */
+
+/** Program to look for → the Debian package that has it. */
+export const packages = {
+  sshd: 'openssh-server',
+  ssh: 'openssh-client',
+  'ssh-keygen': 'openssh-client',
+  sudo: 'sudo',
+  ip: 'iproute2',
+  nsenter: 'util-linux',
+  mount: 'mount',
+  git: 'git',
+  fish: 'fish',
+  tcsh: 'tcsh',
+  faketime: 'faketime',
+};
