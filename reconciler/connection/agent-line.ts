@@ -4,19 +4,20 @@
  * Never decides what a message means beyond hello, ping and goodbye.
  */
 
-import { decodeMessage } from '../../agent/protocol/codec.ts';
 import { type Frame, FrameDecoder, frameTypes } from '../../agent/protocol/frame.ts';
-import { type AgentMessage, agentMessageSchema, type HelloMessage } from '../../agent/protocol/message.ts';
-import { type Problem, ProblemError, placed } from '../../agent/protocol/problem.ts';
+import type { AgentMessage, HelloMessage } from '../../agent/protocol/message.ts';
+import { type Problem, placed } from '../../agent/protocol/problem.ts';
 import { hintedAgentProblem as agentProblem, withHints } from '../base/problem-codes/agent.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
+import { thrownProblem } from '../base/thrown.ts';
 import type { StartedAgent } from './bootstrap.ts';
 import { FrameWriter } from './frame-writer.ts';
+import { messageText, readMessage } from './host-message.ts';
 import { describeExit, type Exit } from './line.ts';
 import { nextState, type SessionEvent, type SessionState } from './session-state.ts';
 
-/** Takes the messages of an open session; a problem given back ends it. */
-export type MessageListener = (message: AgentMessage) => Problem | undefined;
+/** Takes the messages of an open session and the characters of their text; a problem given back ends it. */
+export type MessageListener = (message: AgentMessage, length: number) => Problem | undefined;
 
 export interface LineOptions {
   readonly host: string;
@@ -26,11 +27,16 @@ export interface LineOptions {
 
 /** Bytes of events an agent may have under way. */
 export const eventWindow = 1024 * 1024;
-/** Bytes besides events that a context may send without being asked, and more for each call. */
+/** Characters besides the events of its calls that a context may send, and more for each call; what is not used is not kept for ever. */
 const allowancePerCall = 32 * 1024 * 1024;
+const allowanceLimit = 2 * allowancePerCall;
 const allowancePerBeat = 1024;
+/** What a message costs at least: the work of taking it. */
+const leastCost = 64;
 /** A heartbeat is looked at in halves: five silent halves are less than three whole ones. */
 const silentHalves = 5;
+/** Half beats within which a whole frame must come: a quarter of an hour, enough for the largest over the slowest line. */
+const unfinishedHalves = 360;
 const exitGrace = 1000;
 
 export class AgentLine {
@@ -47,6 +53,7 @@ export class AgentLine {
   #received = 0;
   #heard = 0;
   #silent = 0;
+  #unfinished = 0;
   #allowance = allowancePerCall;
   #farewell: Problem | undefined;
   #beat: NodeJS.Timeout | undefined;
@@ -89,12 +96,12 @@ export class AgentLine {
 
   /** Lets the agent send what a call may need. */
   allowCall(): void {
-    this.#allowance = Math.max(this.#allowance, 0) + allowancePerCall;
+    this.#allowance = Math.min(this.#allowance + allowancePerCall, allowanceLimit);
   }
 
-  /** Takes bytes from the budget for what was not asked for. Gives the problem when there is none left. */
-  spend(bytes: number): Problem | undefined {
-    this.#allowance -= bytes;
+  /** Takes characters from the budget of the context. Gives the problem when there is none left. */
+  spend(length: number): Problem | undefined {
+    this.#allowance -= Math.max(length, leastCost);
     return this.#allowance >= 0
       ? undefined
       : connectionProblem('line.flooded', 'the byte budget of the context is used up');
@@ -143,8 +150,8 @@ export class AgentLine {
         if (this.#isOver()) return;
       }
     } catch (error) {
-      if (!(error instanceof ProblemError)) throw error;
-      this.lose({ ...withHints(error.problem), lines: this.#agent.said.lines });
+      const problem = withHints(thrownProblem(error, 'reading what the host sent'));
+      this.lose({ ...problem, lines: this.#agent.said.lines });
     }
   }
 
@@ -153,13 +160,15 @@ export class AgentLine {
       this.lose(agentProblem('protocol.illegal-state', 'an agent never sends content'));
       return;
     }
-    const message = withHints(decodeMessage(frame, agentMessageSchema));
-    const cost = message.type === 'events' ? 0 : frame.body.length;
-    const problem = this.spend(cost) ?? this.#dispatch(message);
+    this.#unfinished = 0;
+    const text = messageText(frame);
+    const message = readMessage(text);
+    const isOver = message.type === 'events' ? undefined : this.spend(text.length);
+    const problem = isOver ?? this.#dispatch(message, text.length);
     if (problem !== undefined) this.lose(problem);
   }
 
-  #dispatch(message: AgentMessage): Problem | undefined {
+  #dispatch(message: AgentMessage, length: number): Problem | undefined {
     switch (message.type) {
       case 'hello':
         if (this.#state.name !== 'handshaking') return illegal(message, this.#state);
@@ -169,11 +178,12 @@ export class AgentLine {
         this.#farewell = message.problem;
         return undefined;
       case 'ping':
-        this.writer.message({ type: 'pong', id: message.id });
+        // A line that is full shows by what it carries that we live; answers would only pile up.
+        if (!this.writer.isFull) this.writer.message({ type: 'pong', id: message.id });
         return undefined;
       default:
         if (this.#state.name === 'closing') return undefined;
-        return this.#listener === undefined ? illegal(message, this.#state) : this.#listener(message);
+        return this.#listener === undefined ? illegal(message, this.#state) : this.#listener(message, length);
     }
   }
 
@@ -181,15 +191,15 @@ export class AgentLine {
   #tick(): void {
     this.#silent = this.#received === this.#heard ? this.#silent + 1 : 0;
     this.#heard = this.#received;
-    this.#allowance += allowancePerBeat;
+    this.#unfinished += 1;
+    this.#allowance = Math.min(this.#allowance + allowancePerBeat, allowanceLimit);
     const { heartbeat } = this.#options;
-    if (this.#silent >= silentHalves) {
-      const seconds = (silentHalves * heartbeat) / 2000;
-      this.lose(
-        connectionProblem('line.silent', `nothing was heard for ${seconds} s`, {
-          lines: this.#agent.said.lines,
-        }),
-      );
+    const isMute = this.#silent >= silentHalves;
+    if (isMute || this.#unfinished >= unfinishedHalves) {
+      const seconds = ((isMute ? silentHalves : unfinishedHalves) * heartbeat) / 2000;
+      const what = isMute ? 'nothing' : 'no whole message';
+      const { lines } = this.#agent.said;
+      this.lose(connectionProblem('line.silent', `${what} was heard for ${seconds} s`, { lines }));
     } else if (this.#silent > 0 && this.#silent % 2 === 1) this.writer.message({ type: 'ping', id: 0 });
   }
 

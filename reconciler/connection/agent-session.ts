@@ -5,11 +5,12 @@
  */
 
 import type { AgentEvent, AgentMessage, ConvergeResult, HelloMessage } from '../../agent/protocol/message.ts';
+import { planResources } from '../../agent/protocol/plan.ts';
 import { failure, type Problem, placed, type Result, success } from '../../agent/protocol/problem.ts';
 import { PROTOCOL_VERSION } from '../../agent/protocol/version.ts';
 import { hintedAgentProblem as agentProblem } from '../base/problem-codes/agent.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
-import { AgentLine } from './agent-line.ts';
+import { AgentLine, eventWindow } from './agent-line.ts';
 import type { StartedAgent } from './bootstrap.ts';
 import { ContentServer } from './content-server.ts';
 import { Gate } from './gate.ts';
@@ -65,10 +66,21 @@ export async function openSession(
   return success(new AgentSession(host, { line, hello: first, deadlines }));
 }
 
+/** Characters of events that one converge may send: what its programs print and what it reports. An exec has its deadline instead. */
+const eventsPerConverge = 256 * 1024 * 1024;
+/** Characters of events that share a frame, at most; one large event comes alone. */
+const eventsPerFrame = 2 * eventWindow;
+/** What an event costs at least: the work of taking it. */
+const leastEventCost = 64;
+/** Reports beyond one for each resource of the plan that an answer may have. */
+const spareReports = 10;
+
 const cancelled = connectionProblem(
   'line.cancelled',
   'it was stopped; the host finishes what it has in hand, and the next run learns of it',
 );
+
+type Events = Extract<AgentMessage, { type: 'events' }>;
 
 interface SessionParts {
   readonly line: AgentLine;
@@ -88,6 +100,8 @@ export class AgentSession implements HostSession {
   /** The agent works on one thing at a time: waiting here, a call's deadline has not begun. */
   readonly #turn = new Gate(1);
   #end: Problem | undefined;
+  /** Credit to give back as soon as the line takes it. */
+  #owed = 0;
 
   constructor(host: string, parts: SessionParts) {
     this.host = host;
@@ -101,7 +115,7 @@ export class AgentSession implements HostSession {
       this.#calls.rejectAll(this.#end);
       return problem;
     });
-    parts.line.open((message) => this.#message(message));
+    parts.line.open((message, length) => this.#message(message, length));
   }
 
   get traffic(): { readonly sent: number; readonly received: number } {
@@ -199,10 +213,14 @@ export class AgentSession implements HostSession {
       void this.#contents.sendInline(inline);
       this.#held.set(key, { digest, plan: call.plan });
     };
-    const answered = await this.#ask('converged', send, { signal, onEvents: call.onEvents });
+    const answered = await this.#ask('converged', send, {
+      signal,
+      onEvents: call.onEvents,
+      eventLength: eventsPerConverge,
+    });
     if (!answered.ok) return answered;
     const { result } = answered.value;
-    if (result.key === key && result.run === run && result.digest === digest) return success(result);
+    if (isAbout(result, call)) return success(result);
     const problem = agentProblem('protocol.bad-message', 'the answer is about another run, plan or role');
     this.#line.lose(problem);
     return failure(placed(problem, { host: this.host }));
@@ -215,6 +233,7 @@ export class AgentSession implements HostSession {
       readonly deadline?: number;
       readonly signal?: AbortSignal | undefined;
       readonly onEvents?: (events: readonly AgentEvent[]) => void;
+      readonly eventLength?: number;
     },
   ): Promise<Result<Extract<Answer, { type: T }>>> {
     const { signal } = options;
@@ -244,10 +263,10 @@ export class AgentSession implements HostSession {
     return result.ok ? result : failure(placed(result.problem, where));
   }
 
-  #message(message: AgentMessage): Problem | undefined {
+  #message(message: AgentMessage, length: number): Problem | undefined {
     switch (message.type) {
       case 'events':
-        return this.#events(message.id, message.events);
+        return this.#events(message, length);
       case 'need':
         return this.#contents.serve(message);
       case 'pong':
@@ -267,13 +286,45 @@ export class AgentSession implements HostSession {
     }
   }
 
-  /** What was consumed may be sent again; the agent counts the JSON of each event. */
-  #events(id: number, events: readonly AgentEvent[]): Problem | undefined {
-    if (!this.#calls.events(id, events)) {
-      return agentProblem('protocol.illegal-state', 'events for a call that was never made');
-    }
-    const bytes = events.reduce((sum, event) => sum + JSON.stringify(event).length, 0);
-    if (bytes > 0) this.#line.writer.message({ type: 'credit', bytes });
-    return undefined;
+  /** What was consumed may be sent again. Events of a call that has ended cost the context. */
+  #events({ id, events }: Events, length: number): Problem | undefined {
+    if (events.length === 0) return agentProblem('protocol.illegal-state', 'a message of events without any');
+    if (events.length > 1 && length > eventsPerFrame)
+      return connectionProblem('line.flooded', `${events.length} events in ${length} characters at once`);
+    const cost = Math.max(length, leastEventCost * events.length);
+    const end = this.#calls.events(id, events, cost);
+    if (end === 'unasked')
+      return agentProblem('protocol.illegal-state', 'events for a call that was never made or has none');
+    if (end === 'too-many')
+      return connectionProblem(
+        'line.flooded',
+        `events of more than ${eventsPerConverge} characters in one call`,
+      );
+    this.#giveCredit(eventCredit(id, events.length, length));
+    return end === 'late' ? this.#line.spend(cost) : undefined;
   }
+
+  /** Gives credit back once the line takes it, all that is owed by then in one message. */
+  #giveCredit(bytes: number): void {
+    const isOnItsWay = this.#owed > 0;
+    this.#owed += bytes;
+    if (isOnItsWay) return;
+    void this.#line.writer.ready().then(() => {
+      if (this.#line.isOpen) this.#line.writer.message({ type: 'credit', bytes: this.#owed });
+      this.#owed = 0;
+    });
+  }
+}
+
+/** The agent counts the JSON of each event: what is left of a text of events without what stands around and between them. */
+function eventCredit(id: number, count: number, length: number): number {
+  const around = JSON.stringify({ type: 'events', id, events: [] }).length;
+  return Math.max(1, length - around - (count - 1));
+}
+
+/** Whether an answer is one to this call: about its run and plan, with about as many reports as the plan has resources. */
+function isAbout(result: ConvergeResult, call: ConvergeCall): boolean {
+  const isSame = result.key === call.key && result.run === call.run && result.digest === call.digest;
+  const most = planResources(call.plan).length + spareReports;
+  return isSame && result.mode === call.mode && result.reports.length <= most;
 }

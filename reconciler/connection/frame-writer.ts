@@ -27,6 +27,11 @@ export class FrameWriter {
     return this.#sent;
   }
 
+  /** More is waiting than the line takes at once. */
+  get isFull(): boolean {
+    return this.#out.writableNeedDrain;
+  }
+
   message(message: ReconcilerMessage): void {
     this.#write(encodeMessage(message));
   }

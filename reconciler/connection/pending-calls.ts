@@ -16,12 +16,18 @@ interface Pending {
   readonly settle: (result: Result<Answer>) => void;
   readonly onEvents: ((events: readonly AgentEvent[]) => void) | undefined;
   timer: NodeJS.Timeout | undefined;
+  eventLength: number;
 }
+
+/** What became of events: their call took them, has ended already, takes none, or takes no more. */
+export type EventsEnd = 'taken' | 'late' | 'unasked' | 'too-many';
 
 export interface CallOptions {
   /** Milliseconds; none for a converge, which the heartbeat watches. */
   readonly deadline?: number | undefined;
   readonly onEvents?: ((events: readonly AgentEvent[]) => void) | undefined;
+  /** Characters of events the call takes in all; no limit where a deadline is the limit. */
+  readonly eventLength?: number | undefined;
 }
 
 export class PendingCalls {
@@ -37,8 +43,9 @@ export class PendingCalls {
     const { promise, resolve } = Promise.withResolvers<Result<Answer>>();
     this.#lastId += 1;
     const id = this.#lastId;
-    this.#pending.set(id, { answer, settle: resolve, onEvents: options.onEvents, timer: undefined });
-    if (options.deadline !== undefined) this.limit(id, options.deadline);
+    const { onEvents, deadline, eventLength = Number.POSITIVE_INFINITY } = options;
+    this.#pending.set(id, { answer, settle: resolve, onEvents, timer: undefined, eventLength });
+    if (deadline !== undefined) this.limit(id, deadline);
     try {
       send(id);
     } catch (error) {
@@ -57,12 +64,15 @@ export class PendingCalls {
     return true;
   }
 
-  /** Hands events to their call; false when no such call was ever open. */
-  events(id: number, events: readonly AgentEvent[]): boolean {
+  /** Hands events that cost so many characters to their call. */
+  events(id: number, events: readonly AgentEvent[], cost: number): EventsEnd {
     const call = this.#pending.get(id);
-    if (call === undefined) return this.#wasOpen(id);
-    call.onEvents?.(events);
-    return true;
+    if (call === undefined) return this.#wasOpen(id) ? 'late' : 'unasked';
+    if (call.onEvents === undefined) return 'unasked';
+    call.eventLength -= cost;
+    if (call.eventLength < 0) return 'too-many';
+    call.onEvents(events);
+    return 'taken';
   }
 
   /** Gives a call at most this many milliseconds from now; then it ends with `late`. */

@@ -100,12 +100,7 @@ function misbehave(message: ConvergeMessage, plan: RolePlan): boolean {
       process.kill(process.pid, 'SIGSTOP');
       return true;
     case 'flood': {
-      const late = {
-        type: 'facts',
-        id: 1,
-        facts: { ...facts, machineId: 'x'.repeat(15_000_000) },
-        problems: [],
-      };
+      const late = { type: 'facts', id: 1, facts, problems: [], nothing: 'x'.repeat(15_000_000) };
       const frame = encodeFrame(frameTypes.message, Buffer.from(JSON.stringify(late)));
       for (let count = 0; count < 8; count += 1) for (const part of frame) process.stdout.write(part);
       return true;
