@@ -1,6 +1,6 @@
 /**
- * From a host's settings and a role's wish to a ConnectionSpec.
- * Invariant: the wish comes before the inventory; a via chain is resolved to its end; passwords are Secrets.
+ * From a host's settings, a role's wish and the controller's defaults to a ConnectionSpec.
+ * Invariant: wish before inventory before defaults before what is built in; a via chain is resolved to its end.
  * Never opens anything, never gives a bastion a role's wish; one that runs no container becomes nobody.
  */
 
@@ -15,9 +15,14 @@ import {
   type ConnectionWish,
   connectionKinds,
   containerKinds,
+  type FillableSetting,
   type HostKeyPolicy,
   hostKeyPolicies,
+  type SshSettings,
+  type Transport,
+  transports,
 } from './connection-spec.ts';
+import { type BecomeDefaults, builtInDefaults, type Defaults, type SshDefaults } from './defaults.ts';
 import type { MagicName } from './magic.ts';
 import type { Inventory } from './model.ts';
 import { inventoryProblem } from './problem-codes.ts';
@@ -28,16 +33,19 @@ export function connectionFor(
   inventory: Inventory,
   hostName: string,
   wish: ConnectionWish = {},
+  defaults: Defaults = builtInDefaults,
 ): Result<ConnectionSpec> {
-  return resolve(inventory, [hostName], wish);
+  return resolve({ inventory, defaults }, [hostName], wish);
+}
+
+interface Sources {
+  readonly inventory: Inventory;
+  readonly defaults: Defaults;
 }
 
 /** Resolves the last host of a trail; the trail is how we came there, so that a circle is noticed. */
-function resolve(
-  inventory: Inventory,
-  trail: readonly string[],
-  wish: ConnectionWish,
-): Result<ConnectionSpec> {
+function resolve(sources: Sources, trail: readonly string[], wish: ConnectionWish): Result<ConnectionSpec> {
+  const { inventory, defaults } = sources;
   const host = trail.at(-1) ?? '';
   if (!inventory.hosts.has(host)) return failure(unknownHost(inventory, host));
   if (trail.indexOf(host) < trail.length - 1) {
@@ -47,11 +55,11 @@ function resolve(
   const settings = new Settings(inventory, host);
   const child = trail.length === 1 ? undefined : trail.at(-2);
   const needsAccount = child === undefined || isContainer(new Settings(inventory, child));
-  const become = needsAccount ? becomeOf(settings, wish) : undefined;
-  const direct = directSpec(settings, { host, user: wish.user, become });
+  const become = needsAccount ? becomeOf(settings, wish, defaults.become) : undefined;
+  const direct = directSpec(settings, { host, user: wish.user, become, defaults });
   const via = settings.text('towline_via') ?? '';
   if (via === '' || direct.kind === 'local') return success(direct);
-  const parent = resolve(inventory, [...trail, via], {});
+  const parent = resolve(sources, [...trail, via], {});
   return parent.ok ? success({ ...direct, via: parent.value }) : parent;
 }
 
@@ -59,26 +67,58 @@ interface Asked {
   readonly host: string;
   readonly user: string | undefined;
   readonly become: BecomeSpec | undefined;
+  readonly defaults: Defaults;
 }
 
-function directSpec(settings: Settings, { host, user, become }: Asked): ConnectionSpec {
+function directSpec(settings: Settings, { host, user, become, defaults }: Asked): ConnectionSpec {
+  const kind = kindOf(settings);
+  const ssh: SshDefaults = kind === 'ssh' ? defaults.ssh : {};
   const pinned = settings.value('towline_pinned_keys');
   const pinnedKeys = Array.isArray(pinned) ? pinned.filter((key) => typeof key === 'string') : [];
-  const unsaid: HostKeyPolicy = pinnedKeys.length > 0 ? 'pinned' : 'strict';
+  const keyPolicy: HostKeyPolicy = pinnedKeys.length > 0 ? 'pinned' : (ssh.hostKeys ?? 'strict');
   const port = settings.value('towline_port');
+  const transport = settings.text('towline_transport');
   return {
-    kind: kindOf(settings),
+    kind,
     host,
     address: settings.text('towline_host') ?? host,
-    port: typeof port === 'number' ? port : 22,
-    user: user ?? settings.text('towline_ssh_username'),
-    password: settings.secret('towline_ssh_password'),
-    keyFile: settings.text('towline_ssh_key'),
-    hostKeys: hostKeyPolicies.find((policy) => policy === settings.text('towline_host_keys')) ?? unsaid,
+    port: typeof port === 'number' ? port : (ssh.port ?? 22),
+    user: user ?? settings.text('towline_ssh_username') ?? ssh.username,
+    password: settings.secret('towline_ssh_password') ?? ssh.password,
+    keyFile: settings.text('towline_ssh_key') ?? ssh.key,
+    hostKeys: hostKeyPolicies.find((policy) => policy === settings.text('towline_host_keys')) ?? keyPolicy,
     pinnedKeys,
     become,
-    runtime: settings.text('towline_runtime'),
+    transport: transports.find((known): known is Transport => known === transport) ?? ssh.transport,
+    ssh: sshSettings(ssh),
+    unsaid: kind === 'ssh' ? unsaidOf(settings, user, ssh) : undefined,
+    relay: settings.value('towline_relay') === true ? true : undefined,
+    runtime: settings.text('towline_runtime') ?? defaults.runtime.path,
   };
+}
+
+function sshSettings({ knownHosts, agent, connectTimeout, keepalive }: SshDefaults): SshSettings | undefined {
+  if ((knownHosts ?? agent ?? connectTimeout ?? keepalive) === undefined) return undefined;
+  return { knownHostsFiles: knownHosts, identityAgent: agent, connectTimeout, keepalive };
+}
+
+/** What neither the role nor the inventory nor the defaults say, so that OpenSSH's configuration is asked. */
+function unsaidOf(
+  settings: Settings,
+  user: string | undefined,
+  ssh: SshDefaults,
+): ReadonlySet<FillableSetting> {
+  const unsaid = new Set<FillableSetting>();
+  const note = (setting: FillableSetting, name: MagicName, other: unknown): void => {
+    if (other === undefined && settings.value(name) === undefined) unsaid.add(setting);
+  };
+  note('address', 'towline_host', undefined);
+  note('port', 'towline_port', ssh.port);
+  note('user', 'towline_ssh_username', user ?? ssh.username);
+  note('keyFile', 'towline_ssh_key', ssh.key);
+  note('hostKeys', 'towline_host_keys', settings.value('towline_pinned_keys') ?? ssh.hostKeys);
+  note('via', 'towline_via', undefined);
+  return unsaid;
 }
 
 function kindOf(settings: Settings): ConnectionKind {
@@ -90,16 +130,21 @@ function isContainer(settings: Settings): boolean {
   return (containerKinds as readonly string[]).includes(kindOf(settings));
 }
 
-function becomeOf(settings: Settings, wish: ConnectionWish): BecomeSpec | undefined {
+/** Nobody becomes another account because of the defaults: they only say how. */
+function becomeOf(
+  settings: Settings,
+  wish: ConnectionWish,
+  defaults: BecomeDefaults,
+): BecomeSpec | undefined {
   const setting = settings.value('towline_become');
-  const method: BecomeMethod = becomeMethods.find((known) => known === setting) ?? 'sudo';
+  const method: BecomeMethod = becomeMethods.find((known) => known === setting) ?? defaults.method ?? 'sudo';
   const account = settings.text('towline_become_username');
   const none = setting === false || (setting === undefined && account === undefined);
   if (wish.become === undefined && none) return undefined;
   return {
     method,
-    user: wish.become ?? account ?? 'root',
-    password: settings.secret('towline_become_password'),
+    user: wish.become ?? account ?? defaults.username ?? 'root',
+    password: settings.secret('towline_become_password') ?? defaults.password,
   };
 }
 

@@ -32,8 +32,11 @@ export const inventoryProblems = {
   ),
   'inventory.bad-magic': stalled('Correct the value; docs/guides/inventory.md says what each setting takes.'),
   'inventory.magic-twice': stalled('Keep one of the two names; they are the same setting.'),
-  'inventory.not-supported': stalled(
-    'This version of Towline has no such way to a host yet; use ssh or local and leave the setting out.',
+  'inventory.bad-address': stalled(
+    'Give towline_host what this kind of connection takes; docs/guides/containers.md has an example of each.',
+  ),
+  'inventory.no-effect': stalled(
+    'Remove the setting here, or correct towline_connection: this kind of connection does not use it.',
   ),
   'inventory.unknown-group': stalled('Declare the group as [groups.NAME], or correct the name in children.'),
   'inventory.group-cycle': stalled('Remove one of the children entries, so that no group contains itself.'),
@@ -43,7 +46,9 @@ export const inventoryProblems = {
   'inventory.via-cycle': stalled(
     'Give the host that is reached directly towline_via = "", which ends the chain there.',
   ),
-  'inventory.via-local': stalled('Go through a host that is reached by SSH.'),
+  'inventory.via-local': stalled(
+    'Go through a host that is reached by SSH; only containers can be reached through the controller itself.',
+  ),
   'inventory.no-pinned-keys': stalled(
     'List the keys in towline_pinned_keys; ssh-keyscan prints them, compare them before you trust them.',
   ),
@@ -51,6 +56,17 @@ export const inventoryProblems = {
   'inventory.no-match': stalled('Correct the pattern, or remove it; * and ? are wildcards.'),
   'inventory.no-files': stalled(
     'Point the environment at an inventory file, or at a folder with *.toml files.',
+  ),
+  'defaults.missing': stalled('Create the file, or take TOWLINE_DEFAULTS out of the environment.'),
+  'defaults.unreadable': stalled('Let the account that runs Towline read its defaults file.'),
+  'defaults.unknown-key': stalled('Correct the name; docs/reference/defaults.md lists every key.'),
+  'defaults.bad-value': stalled('Give this key of the defaults file what the message names.'),
+  'defaults.readable-password': stalled(
+    'Make the file its owner’s alone (chmod 600), or keep the password in a password_file.',
+  ),
+  'defaults.two-passwords': stalled('Keep one of the two: the password or the name of its file.'),
+  'defaults.bad-password-file': stalled(
+    'Put the password on the first line of a file of mode 600, and name that file.',
   ),
 } as const satisfies Record<string, ProblemKind>;
 

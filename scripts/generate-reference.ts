@@ -6,9 +6,10 @@
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { commandsPage, resourcesPage } from './reference-pages.ts';
+import { commandsPage, defaultsPage, resourcesPage } from './reference-pages.ts';
 
 const folder = resolve(import.meta.dirname, '../docs/reference');
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, 'resources.md'), resourcesPage());
 writeFileSync(join(folder, 'commands.md'), commandsPage());
+writeFileSync(join(folder, 'defaults.md'), defaultsPage());

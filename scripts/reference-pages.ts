@@ -1,10 +1,11 @@
 /**
- * The texts of docs/reference: kinds of resources from the authoring API, commands from the command line's own tables.
- * Invariant: every helper and every command is on its page; running it twice gives the same text.
+ * The texts of docs/reference: kinds of resources from the authoring API, commands and defaults from their own tables.
+ * Invariant: every helper, command and key is on its page; running it twice gives the same text.
  * Never writes.
  */
 
 import type { Command as Commander, Option } from 'commander';
+import { describedDefaults } from '../inventory/defaults-schema.ts';
 import { exitStatus, type Surroundings } from '../reconciler/cli/command.ts';
 import { commands } from '../reconciler/cli/commands.ts';
 import { buildProgram } from '../reconciler/cli/program.ts';
@@ -80,6 +81,29 @@ function tableRows({ parameters }: Interface): string[] {
 
 function cell(text: string): string {
   return text.replaceAll('|', '\\|');
+}
+
+/** docs/reference/defaults.md */
+export function defaultsPage(): string {
+  const sections = describedDefaults().map(({ section, keys }) =>
+    [
+      `## [${section}]`,
+      '',
+      '| key | takes | without it | |',
+      '|---|---|---|---|',
+      ...keys.map(
+        (key) => `| \`${key.name}\` | ${cell(key.takes)} | ${cell(key.without)} | ${cell(key.does)} |`,
+      ),
+      '',
+    ].join('\n'),
+  );
+  const intro = `# Defaults
+
+What a controller's \`~/.towline/defaults.toml\`, else \`/etc/towline/defaults.toml\`, may say. Which value counts where
+several say something is in [how to reach hosts](../guides/connections.md). ${written} from the
+table that checks the file.
+`;
+  return [intro, ...sections].join('\n');
 }
 
 /** docs/reference/commands.md */

@@ -4,6 +4,7 @@
  * Never reconciles by itself.
  */
 
+import type { Defaults } from '../../inventory/defaults.ts';
 import type { EventSink, RunSummary } from '../base/event.ts';
 import { Controller } from '../controller.ts';
 import { type ExitStatus, exitStatus, type Invocation } from './command.ts';
@@ -17,6 +18,8 @@ export interface ReconcilingOptions {
   /** Poll and drift schedules. */
   readonly schedules: boolean;
   readonly watchers: EventSink;
+  /** The controller's defaults, where they were read already. */
+  readonly defaults?: Defaults | undefined;
   /** Where the policy comes from has been told. */
   readonly unannounced?: boolean | undefined;
   /** Ends it from inside, as an interrupt does from outside. */
@@ -33,10 +36,10 @@ export async function runController(
   invocation: Invocation,
   options: ReconcilingOptions,
 ): Promise<ExitStatus> {
-  const { worktree, watchers, schedules: patient } = options;
+  const { worktree, watchers, defaults, schedules: patient } = options;
   const ended = await withWorkspace(
     invocation,
-    { state: 'write', worktree, watchers, patient },
+    { state: 'write', worktree, watchers, defaults, patient },
     (workspace) => loop(workspace, invocation, options),
   );
   return typeof ended === 'number' ? ended : refuse(invocation, ended.refused);

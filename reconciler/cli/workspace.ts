@@ -4,8 +4,9 @@
  * The only place where the parts of the reconciler are put together.
  */
 
-import { type Problem, type Result, success } from '../../agent/protocol/problem.ts';
+import { type Checked, type Problem, type Result, success } from '../../agent/protocol/problem.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
+import type { Defaults } from '../../inventory/defaults.ts';
 import type { EventSink } from '../base/event.ts';
 import { Claims } from '../claims.ts';
 import { ConnectionPool, poolOptions } from '../connection/pool.ts';
@@ -25,6 +26,7 @@ import { openStore } from '../state/open-store.ts';
 import type { Store } from '../state/store.ts';
 import type { Services } from '../steps/run.ts';
 import type { Invocation } from './command.ts';
+import { readDefaults } from './defaults-file.ts';
 import type { LocalHost } from './local-host.ts';
 import { policyLocation, stateDirectory } from './location.ts';
 import { createOutput, type Output } from './output.ts';
@@ -40,6 +42,8 @@ export interface WorkspaceOptions {
   readonly patient?: boolean | undefined;
   /** Who watches runs; default: nobody. */
   readonly watchers?: EventSink | undefined;
+  /** The controller's defaults, where they were read already. */
+  readonly defaults?: Defaults | undefined;
 }
 
 export interface Workspace {
@@ -58,41 +62,59 @@ export interface Workspace {
 export async function openWorkspace(
   invocation: Invocation,
   options: WorkspaceOptions,
-): Promise<Result<Workspace>> {
+): Promise<Checked<Workspace>> {
   const { surroundings } = invocation;
-  const directory = stateDirectory(invocation.options, surroundings);
-  const opened = await openStore(directory, { mode: options.state });
-  if (!opened.ok) return opened;
+  const defaults =
+    options.defaults === undefined ? await readDefaults(surroundings) : success(options.defaults);
+  if (!defaults.ok) return defaults;
+  const opened = await openStore(stateDirectory(invocation.options, surroundings), { mode: options.state });
+  if (!opened.ok) return { ok: false, problems: [opened.problem] };
   const store = opened.value;
-  const source = await openSource(policyLocation(invocation.options, surroundings), {
+  const source = await openPolicy(invocation, options);
+  if (!source.ok) {
+    await store.close();
+    return { ok: false, problems: [source.problem] };
+  }
+  const parts = { store, source: source.value.source, options, defaults: defaults.value };
+  const workspace = await assemble(invocation, parts);
+  if (source.value.late !== undefined) workspace.output.problems([source.value.late]);
+  return success(workspace);
+}
+
+interface OpenedPolicy {
+  readonly source: PolicySource;
+  /** Why nothing new could be fetched, where that may wait. */
+  readonly late?: Problem | undefined;
+}
+
+async function openPolicy(
+  { options: given, surroundings }: Invocation,
+  options: WorkspaceOptions,
+): Promise<Result<OpenedPolicy>> {
+  const source = await openSource(policyLocation(given, surroundings), {
     clock: surroundings.clock,
     mode: options.worktree ? 'worktree' : 'git',
     directory: surroundings.directory,
-    stateDirectory: directory,
+    stateDirectory: stateDirectory(given, surroundings),
     tokenFile: surroundings.environment.TOWLINE_GIT_TOKEN_FILE || undefined,
   });
-  if (!source.ok) {
-    await store.close();
-    return source;
-  }
+  if (!source.ok) return source;
   const fetched = await source.value.refresh();
-  if (!fetched.ok && options.patient !== true) {
-    await source.value.close();
-    await store.close();
-    return fetched;
-  }
-  const workspace = await assemble(invocation, { store, source: source.value, options });
-  if (!fetched.ok) workspace.output.problems([fetched.problem]);
-  return success(workspace);
+  if (fetched.ok) return success({ source: source.value });
+  if (options.patient === true) return success({ source: source.value, late: fetched.problem });
+  await source.value.close();
+  return fetched;
 }
 
 interface Parts {
   readonly store: Store;
   readonly source: PolicySource;
   readonly options: WorkspaceOptions;
+  readonly defaults: Defaults;
 }
 
-async function assemble(invocation: Invocation, { store, source, options }: Parts): Promise<Workspace> {
+async function assemble(invocation: Invocation, parts: Parts): Promise<Workspace> {
+  const { store, source, options, defaults } = parts;
   const { surroundings } = invocation;
   const { clock, random } = surroundings;
   const output = createOutput(surroundings, invocation.options);
@@ -103,7 +125,9 @@ async function assemble(invocation: Invocation, { store, source, options }: Part
       output.remark(`history of run ${run}: ${lost} events lost: ${String(error)}`),
   });
   const engine: PolicyEngine = createPolicyEngine();
-  const lines = new ConnectionPool(poolOptions((host, warning) => output.remark(`${host}: ${warning}`)));
+  const lines = new ConnectionPool(
+    poolOptions((host, warning) => output.remark(`${host}: ${warning}`), defaults),
+  );
   const pool = registering(options.local?.through(lines) ?? lines, secrets);
   const environments = new Environments({
     source,
@@ -119,6 +143,7 @@ async function assemble(invocation: Invocation, { store, source, options }: Part
     pool,
     engine,
     clock,
+    defaults,
     snapshot,
     claims: new Claims(() => readHoldings({ environments, store, snapshot })),
   };
@@ -161,7 +186,7 @@ export async function withWorkspace<T>(
   work: (workspace: Workspace) => Promise<T>,
 ): Promise<T | { readonly refused: readonly Problem[] }> {
   const opened = await openWorkspace(invocation, options);
-  if (!opened.ok) return { refused: [opened.problem] };
+  if (!opened.ok) return { refused: opened.problems };
   try {
     return await work(opened.value);
   } finally {

@@ -49,7 +49,7 @@ function decideFor(run: Run, applied: ReadonlyMap<string, string>): Decision {
 /** Opens lines only to learn facts; a host that cannot be reached stays without and is reported. */
 async function readFacts(run: Run, hosts: readonly string[]): Promise<void> {
   const { inventory, roles } = run.loaded as Loaded;
-  const { pool, facts, clock } = run.services;
+  const { pool, facts, clock, defaults } = run.services;
   const wishOf = new Map(
     (run.evaluations ?? []).flatMap(({ role, hosts: of }) => of.map((host) => [host, role] as const)),
   );
@@ -57,7 +57,7 @@ async function readFacts(run: Run, hosts: readonly string[]): Promise<void> {
     const known = run.deferred?.get(host);
     if (known !== undefined) return noteUnreachable(run, host, known);
     const wish = roles.find((role) => role.name === wishOf.get(host))?.connect ?? {};
-    const spec = connectionFor(inventory, host, wish);
+    const spec = connectionFor(inventory, host, wish, defaults);
     const opened = spec.ok
       ? await openSession(
           { spec: spec.value, desired: { host } },

@@ -60,7 +60,7 @@ function tasksOf(run: Run, loaded: Loaded): HostTask[] {
       return [];
     }
     const role = roles.get(desired.role) as RoleDefinition;
-    const spec = connectionFor(loaded.inventory, host, role.connect);
+    const spec = connectionFor(loaded.inventory, host, role.connect, run.services.defaults);
     if (!spec.ok) {
       unusable(run, host, spec.problem);
       return [];

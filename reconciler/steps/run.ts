@@ -6,6 +6,7 @@
 
 import type { Json } from '../../agent/protocol/json.ts';
 import type { Problem, Result } from '../../agent/protocol/problem.ts';
+import type { Defaults } from '../../inventory/defaults.ts';
 import type { Inventory } from '../../inventory/model.ts';
 import type { Clock } from '../base/clock.ts';
 import type { RevisionInfo, RunMode, RunOutcome, Trigger } from '../base/event.ts';
@@ -71,6 +72,8 @@ export interface Services {
   readonly pool: SessionPool;
   readonly engine: PolicyEngine;
   readonly clock: Clock;
+  /** What the controller's defaults file says. */
+  readonly defaults: Defaults;
   /** Who has which host, over all environments. */
   readonly claims: Claims;
   /** The tree to reconcile: of the branch's head, or of one revision. */

@@ -5,6 +5,7 @@
  */
 
 import { failure, type Result } from '../../agent/protocol/problem.ts';
+import { builtInDefaults } from '../../inventory/defaults.ts';
 import { systemClock } from '../../reconciler/base/clock.ts';
 import { connectionProblem } from '../../reconciler/base/problem-codes/connection.ts';
 import { Claims } from '../../reconciler/claims.ts';
@@ -53,6 +54,7 @@ export async function openPlanner(repository: string, stateDirectory: string): P
     pool: noLines,
     engine,
     clock: systemClock,
+    defaults: builtInDefaults,
     claims: new Claims(async () => []),
     snapshot: (branch) => source.snapshot(branch),
   };

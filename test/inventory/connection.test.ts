@@ -22,6 +22,7 @@ describe('the connection to a host', () => {
       port: 22,
       hostKeys: 'strict',
       pinnedKeys: [],
+      unsaid: new Set(['address', 'port', 'user', 'keyFile', 'hostKeys', 'via']),
     });
   });
 

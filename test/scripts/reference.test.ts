@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { kinds } from '../../agent/protocol/kind.ts';
 import { authoringDocs } from '../../scripts/authoring-docs.ts';
-import { commandsPage, resourcesPage } from '../../scripts/reference-pages.ts';
+import { commandsPage, defaultsPage, resourcesPage } from '../../scripts/reference-pages.ts';
 
 const page = (name: string): string =>
   readFileSync(resolve(import.meta.dirname, '../../docs/reference', name), 'utf8');
@@ -15,6 +15,10 @@ describe('the reference', () => {
 
   it('of commands is what npm run docs would write', () => {
     expect(page('commands.md')).toBe(commandsPage());
+  });
+
+  it('of defaults is what npm run docs would write', () => {
+    expect(page('defaults.md')).toBe(defaultsPage());
   });
 
   it('has a section for every kind there is', () => {

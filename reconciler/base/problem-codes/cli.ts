@@ -21,6 +21,10 @@ export const cliProblems = {
     disposition: 'stalled',
     hint: 'Facts are learned on the first contact: towline ping reaches the host.',
   },
+  'cli.log-unwritable': {
+    disposition: 'stalled',
+    hint: 'Name another file in [log] of the defaults, or let this account write there.',
+  },
 } as const satisfies Record<string, ProblemKind>;
 
 export type CliProblemCode = keyof typeof cliProblems;

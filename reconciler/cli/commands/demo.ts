@@ -8,6 +8,7 @@ import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { connectionFor } from '../../../inventory/connection.ts';
+import { builtInDefaults } from '../../../inventory/defaults.ts';
 import type { EventSink } from '../../base/event.ts';
 import { cliProblem } from '../../base/problem-codes/cli.ts';
 import { type DemoHost, startDemoHosts, stopDemoHosts } from '../../demo/demo-hosts.ts';
@@ -111,6 +112,7 @@ async function tour(invocation: Invocation, stage: Stage): Promise<TourEnd> {
       worktree: false,
       schedules: false,
       unannounced: true,
+      defaults: builtInDefaults,
       watchers: reports.sink,
       enough: ended.signal,
     }).then(() => ended.abort());
@@ -151,6 +153,7 @@ async function watchFiles(invocation: Invocation): Promise<void> {
       worktree: true,
       schedules: false,
       unannounced: true,
+      defaults: builtInDefaults,
       watchers: watchers.sink,
       onReady: (workspace) => void openLines(workspace, invocation),
     });

@@ -74,7 +74,7 @@ async function runOn(
     if (invocation.options.json) stdout.write(jsonLine({ host, stream, line }));
     else (stream === 'stdout' ? stdout : stderr).write(`${prefix}  ${escapeText(line)}\n`);
   };
-  const spec = connectionFor(fleet.inventory, host, {});
+  const spec = connectionFor(fleet.inventory, host, {}, workspace.services.defaults);
   const session = spec.ok ? await workspace.services.pool.open(spec.value, interrupted) : spec;
   if (!session.ok) {
     workspace.output.problems([session.problem]);

@@ -35,9 +35,9 @@ async function show(workspace: Workspace, invocation: Invocation): Promise<ExitS
   const [host = ''] = invocation.args;
   const fleet = await readFleet(workspace, invocation.options, host);
   if (!fleet.ok) return refuse(invocation, fleet.problems);
-  const spec = connectionFor(fleet.value.inventory, host, {});
+  const { pool, clock, defaults } = workspace.services;
+  const spec = connectionFor(fleet.value.inventory, host, {}, defaults);
   if (!spec.ok) return refuse(invocation, [spec.problem]);
-  const { pool, clock } = workspace.services;
   const session = await pool.open(spec.value, invocation.surroundings.interrupted);
   const now = clock.now();
   if (session.ok) {

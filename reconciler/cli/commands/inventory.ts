@@ -5,9 +5,10 @@
  */
 
 import { connectionFor } from '../../../inventory/connection.ts';
-import type { Host, Inventory } from '../../../inventory/model.ts';
+import type { Defaults } from '../../../inventory/defaults.ts';
+import type { Inventory } from '../../../inventory/model.ts';
 import { type Command, exitStatus } from '../command.ts';
-import { readFleet } from '../fleet.ts';
+import { type Fleet, readFleet } from '../fleet.ts';
 import { refuse } from '../refuse.ts';
 import { type InventoryData, inventoryView } from '../view/inventory.ts';
 import { withWorkspace } from '../workspace.ts';
@@ -30,11 +31,10 @@ export const inventory: Command = {
       async (workspace) => {
         const fleet = await readFleet(workspace, options, args[0]);
         if (!fleet.ok) return refuse(invocation, fleet.problems);
-        const data = inventoryData(
-          fleet.value.inventory,
-          fleet.value.hosts,
-          options.verbose > 0 || args[0] !== undefined,
-        );
+        const data = inventoryData(fleet.value, {
+          variables: options.verbose > 0 || args[0] !== undefined,
+          defaults: workspace.services.defaults,
+        });
         workspace.output.document(data, (style, width) => inventoryView(data, style, width));
         return exitStatus.done;
       },
@@ -43,13 +43,16 @@ export const inventory: Command = {
   },
 };
 
-function inventoryData(of: Inventory, hosts: readonly Host[], variables: boolean): InventoryData {
+function inventoryData(
+  { inventory: of, hosts }: Fleet,
+  { variables, defaults }: { readonly variables: boolean; readonly defaults: Defaults },
+): InventoryData {
   const shown = new Set(hosts.map(({ name }) => name));
   return {
     hosts: hosts.map((host) => ({
       name: host.name,
       groups: host.groups,
-      address: addressOf(of, host.name),
+      address: addressOf(of, host.name, defaults),
       variables: Object.entries(host.variables).map(([name, value]) => ({
         name,
         value,
@@ -67,8 +70,8 @@ function inventoryData(of: Inventory, hosts: readonly Host[], variables: boolean
   };
 }
 
-function addressOf(of: Inventory, host: string): string | undefined {
-  const spec = connectionFor(of, host, {});
+function addressOf(of: Inventory, host: string, defaults: Defaults): string | undefined {
+  const spec = connectionFor(of, host, {}, defaults);
   if (!spec.ok) return undefined;
   const { kind, user, address, port, via } = spec.value;
   if (kind === 'local') return 'this machine';

@@ -43,11 +43,11 @@ export const ping: Command = {
 };
 
 async function reach(
-  { services: { pool, clock } }: Workspace,
+  { services: { pool, clock, defaults } }: Workspace,
   inventory: Inventory,
   { name, signal }: { readonly name: string; readonly signal: AbortSignal },
 ): Promise<PingAnswer> {
-  const spec = connectionFor(inventory, name, {});
+  const spec = connectionFor(inventory, name, {}, defaults);
   if (!spec.ok) return { host: name, problem: spec.problem };
   const startedAt = clock.now();
   const session = await pool.open(spec.value, signal);

@@ -4,10 +4,16 @@
  * Never takes uncommitted files.
  */
 
+import { failure, type Result, success } from '../../../agent/protocol/problem.ts';
+import type { LogDefaults } from '../../../inventory/defaults.ts';
+import type { EventSink } from '../../base/event.ts';
+import { cliProblem } from '../../base/problem-codes/cli.ts';
 import { createLog, createLogSink } from '../../report/log.ts';
-import { type Command, exitStatus } from '../command.ts';
+import { type Command, exitStatus, type Invocation } from '../command.ts';
+import { readDefaults } from '../defaults-file.ts';
 import { runController } from '../reconciling.ts';
-import { chooseWatchers } from '../watchers.ts';
+import { refuse } from '../refuse.ts';
+import { chooseWatchers, type Watchers } from '../watchers.ts';
 
 export const run: Command = {
   name: 'run',
@@ -19,20 +25,17 @@ export const run: Command = {
     ['towline run --once', 'bring everything up to date, then exit'],
   ],
   async run(invocation) {
-    const { stdout } = invocation.surroundings;
-    const isService = stdout.isTTY !== true && !invocation.options.json;
-    const watchers = isService
-      ? {
-          sink: createLogSink(createLog({ level: invocation.options.verbose > 0 ? 'debug' : 'info' })),
-          close: () => {},
-        }
-      : chooseWatchers(invocation);
+    const defaults = await readDefaults(invocation.surroundings);
+    if (!defaults.ok) return refuse(invocation, defaults.problems);
+    const watchers = watchersFor(invocation, defaults.value.log);
+    if (!watchers.ok) return refuse(invocation, [watchers.problem]);
     const enough = new AbortController();
     try {
       const status = await runController(invocation, {
         worktree: false,
         schedules: !invocation.options.once,
-        watchers: watchers.sink,
+        defaults: defaults.value,
+        watchers: watchers.value.sink,
         enough: enough.signal,
         onIdle: () => {
           if (invocation.options.once) enough.abort();
@@ -40,7 +43,28 @@ export const run: Command = {
       });
       return status === exitStatus.interrupted ? exitStatus.done : status;
     } finally {
-      watchers.close();
+      watchers.value.close();
     }
   },
 };
+
+/** A service writes its log; on a terminal the runs are shown, and logged too where the defaults name a file. */
+function watchersFor(invocation: Invocation, { level, file }: LogDefaults): Result<Watchers> {
+  const { options, surroundings } = invocation;
+  const isService = surroundings.stdout.isTTY !== true && !options.json;
+  if (!isService && file === undefined) return success(chooseWatchers(invocation));
+  let log: EventSink;
+  try {
+    log = createLogSink(createLog({ level: options.verbose > 0 ? 'debug' : level, file }));
+  } catch (error) {
+    const message = `${file}: ${(error as Error).message}`;
+    return failure(cliProblem('cli.log-unwritable', message, { where: { file: file ?? '' } }));
+  }
+  if (isService) return success({ sink: log, close: () => {} });
+  const shown = chooseWatchers(invocation);
+  const sink: EventSink = (event) => {
+    shown.sink(event);
+    log(event);
+  };
+  return success({ sink, close: () => shown.close() });
+}

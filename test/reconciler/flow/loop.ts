@@ -7,6 +7,7 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Problem } from '../../../agent/protocol/problem.ts';
+import { builtInDefaults } from '../../../inventory/defaults.ts';
 import { systemClock } from '../../../reconciler/base/clock.ts';
 import type { RunEvent, RunSummary } from '../../../reconciler/base/event.ts';
 import { Claims } from '../../../reconciler/claims.ts';
@@ -71,6 +72,7 @@ export class Loop {
       pool: new ConnectionPool(poolOptions(() => {})),
       engine: createPolicyEngine(),
       clock: systemClock,
+      defaults: builtInDefaults,
       snapshot,
       claims: new Claims(() => readHoldings({ environments: this.environments, store, snapshot })),
     };
