@@ -1,14 +1,15 @@
 /**
  * Serves the contents that an agent pulls.
- * Invariant: only contents named by plans that were sent on this session are given, and exactly the bytes asked for.
+ * Invariant: only contents named by plans that were sent on this session are given, and exactly the bytes asked for; no piece is
+ * read before the line takes it, so a slow host costs no memory.
  * Never trusts an offset or a count.
  */
 
 import { type Content, chunkSize } from '../../agent/protocol/blob.ts';
 import type { AgentMessage } from '../../agent/protocol/message.ts';
 import { planContents, type RolePlan } from '../../agent/protocol/plan.ts';
-import type { Problem } from '../../agent/protocol/problem.ts';
-import type { ContentStore } from '../base/content.ts';
+import { type Problem, ProblemError } from '../../agent/protocol/problem.ts';
+import type { ContentReader, ContentStore } from '../base/content.ts';
 import { hintedAgentProblem as agentProblem } from '../base/problem-codes/agent.ts';
 import type { FrameWriter } from './frame-writer.ts';
 
@@ -25,7 +26,7 @@ const pullLimit = 256;
 export class ContentServer {
   readonly #writer: FrameWriter;
   readonly #offers = new Map<string, Offer>();
-  #cached: { readonly sha256: string; readonly bytes: Promise<Buffer | undefined> } | undefined;
+  #open: { readonly sha256: string; readonly reader: ContentReader } | undefined;
   #queue: Promise<void> = Promise.resolve();
   #pending = 0;
 
@@ -39,11 +40,10 @@ export class ContentServer {
   }
 
   /** Sends contents right after a converge message; what the store lacks is refused. */
-  async sendInline(hashes: readonly string[]): Promise<void> {
+  sendInline(hashes: readonly string[]): void {
     for (const sha256 of hashes) {
-      await this.#writer.ready();
       const size = this.#offers.get(sha256)?.size ?? 0;
-      await this.#send({ sha256, size }, 0, size);
+      this.#inTurn(() => this.#send({ sha256, size }, 0, size));
     }
   }
 
@@ -54,12 +54,26 @@ export class ContentServer {
     if (problem !== undefined || offer === undefined)
       return this.#refuse(need.sha256, problem ?? unnamed(need));
     this.#pending += 1;
-    this.#queue = this.#queue
-      .then(() => this.#send({ sha256: need.sha256, size: offer.size }, need.offset, need.bytes))
-      .finally(() => {
-        this.#pending -= 1;
-      });
+    this.#inTurn(async () => {
+      await this.#send({ sha256: need.sha256, size: offer.size }, need.offset, need.bytes);
+      this.#pending -= 1;
+    });
     return undefined;
+  }
+
+  /** Nothing more is asked for now: what is open is closed. */
+  rest(): void {
+    this.#inTurn(() => this.#close());
+  }
+
+  #inTurn(work: () => Promise<void>): void {
+    this.#queue = this.#queue.then(work);
+  }
+
+  async #close(): Promise<void> {
+    const open = this.#open;
+    this.#open = undefined;
+    await open?.reader.close();
   }
 
   #forbidden(need: Need, offer: Offer | undefined): Problem | undefined {
@@ -80,35 +94,40 @@ export class ContentServer {
   }
 
   async #send(content: Content, offset: number, count: number): Promise<void> {
-    const bytes = await this.#bytes(content);
-    if (bytes === undefined) {
-      const short = content.sha256.slice(0, 12);
-      this.#refuse(
-        content.sha256,
-        agentProblem('blob.missing', `content ${short}… of ${content.size} bytes is not here`),
-      );
-      return;
-    }
     const end = offset + count;
-    for (let at = offset; at < end || at === offset; at += chunkSize) {
-      await this.#writer.ready();
-      const part = bytes.subarray(at, Math.min(at + chunkSize, end));
-      this.#writer.chunk({ sha256: content.sha256, offset: at, bytes: part });
+    try {
+      const reader = await this.#reader(content);
+      for (let at = offset; at < end || at === offset; at += chunkSize) {
+        await this.#writer.ready();
+        const bytes = await reader.read(at, Math.min(chunkSize, end - at));
+        this.#writer.chunk({ sha256: content.sha256, offset: at, bytes });
+      }
+      if (end === content.size) await this.#close();
+    } catch (error) {
+      await this.#close();
+      this.#refuse(content.sha256, unreadable(content, error));
     }
   }
 
-  /** The last content stays at hand: a large one is asked for chunk by chunk. */
-  async #bytes(content: Content): Promise<Buffer | undefined> {
-    const { sha256, size } = content;
-    if (this.#cached?.sha256 !== sha256) {
-      const store = this.#offers.get(sha256)?.store;
-      const bytes = store?.get(sha256).catch(() => undefined) ?? Promise.resolve(undefined);
-      this.#cached = { sha256, bytes };
+  /** The last content stays open: a large one is asked for chunk by chunk. */
+  async #reader({ sha256, size }: Content): Promise<ContentReader> {
+    if (this.#open?.sha256 === sha256) return this.#open.reader;
+    await this.#close();
+    const reader = await this.#offers.get(sha256)?.store.open(sha256);
+    if (reader?.size === size) {
+      this.#open = { sha256, reader };
+      return reader;
     }
-    const bytes = await this.#cached.bytes;
-    if (bytes?.length !== size) this.#cached = undefined;
-    return bytes?.length === size ? bytes : undefined;
+    await reader?.close();
+    const message = `content ${sha256.slice(0, 12)}… of ${size} bytes is not here`;
+    throw new ProblemError(agentProblem('blob.missing', message));
   }
+}
+
+/** What else went wrong here is not the host's to know. */
+function unreadable({ sha256 }: Content, error: unknown): Problem {
+  if (error instanceof ProblemError) return error.problem;
+  return agentProblem('blob.missing', `content ${sha256.slice(0, 12)}… cannot be read here`);
 }
 
 function unnamed(need: Need): Problem {

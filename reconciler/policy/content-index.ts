@@ -4,9 +4,11 @@
  * Reads snapshots only.
  */
 
-import { hash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import type { Snapshot } from '../source/snapshot.ts';
 import type { PolicyFile, PolicyFileNeed, PolicyTree } from './evaluation/messages.ts';
+
+const pieceBytes = 1024 * 1024;
 
 interface Known {
   readonly sha256: string;
@@ -21,15 +23,19 @@ export class ContentIndex {
   async file(snapshot: Snapshot, path: string, need: PolicyFileNeed): Promise<PolicyFile | null> {
     const entry = snapshot.entries.get(path);
     if (entry === undefined) return null;
-    let known = this.#known.get(entry.id);
-    let bytes: Buffer | undefined;
-    if (known === undefined || need === 'text') {
-      bytes = await snapshot.read(path);
-      known ??= { sha256: hash('sha256', bytes), size: bytes.length };
-      this.#known.set(entry.id, known);
+    const { id, executable } = entry;
+    if (need === 'text') {
+      const bytes = await snapshot.read(path);
+      const known = this.#keep(id, { sha256: hash('sha256', bytes), size: bytes.length });
+      return { id, executable, ...known, text: bytes.toString('utf8') };
     }
-    const text = need === 'text' ? { text: bytes?.toString('utf8') } : {};
-    return { id: entry.id, executable: entry.executable, ...known, ...text };
+    const known = this.#known.get(id) ?? this.#keep(id, entry.content ?? (await hashed(snapshot, path)));
+    return { id, executable, ...known };
+  }
+
+  #keep(id: string, known: Known): Known {
+    this.#known.set(id, known);
+    return known;
   }
 
   /** All files below a folder, hashed. */
@@ -46,6 +52,18 @@ export class ContentIndex {
   /** The hash of a file that was looked at before. */
   knownHash(snapshot: Snapshot, path: string): string | undefined {
     return this.#known.get(snapshot.entries.get(path)?.id ?? '')?.sha256;
+  }
+}
+
+/** Hashes a file piece by piece, so that its size does not matter. */
+async function hashed(snapshot: Snapshot, path: string): Promise<Known> {
+  const reader = await snapshot.open(path);
+  try {
+    const digest = createHash('sha256');
+    for (let at = 0; at < reader.size; at += pieceBytes) digest.update(await reader.read(at, pieceBytes));
+    return { sha256: digest.digest('hex'), size: reader.size };
+  } finally {
+    await reader.close();
   }
 }
 

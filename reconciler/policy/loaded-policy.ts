@@ -7,9 +7,10 @@
 import type { Json } from '../../agent/protocol/json.ts';
 import type { RolePlan } from '../../agent/protocol/plan.ts';
 import type { Problem } from '../../agent/protocol/problem.ts';
-import type { ContentStore } from '../base/content.ts';
+import { type ContentReader, type ContentStore, heldContent } from '../base/content.ts';
 import { policyProblem } from '../base/problem-codes/policy.ts';
 import type { Snapshot } from '../source/snapshot.ts';
+import { SharedContents } from '../base/shared-contents.ts';
 import { type ContentIndex, treeId } from './content-index.ts';
 import type {
   EvaluationSubject,
@@ -63,7 +64,7 @@ export class SnapshotPolicy implements LoadedPolicy {
     this.#parts = parts;
     const definitions = [...roles].map(([name, role]) => [name, role.definition()] as const);
     this.policy = { revision: snapshot.revision.id, roles: new Map(definitions) };
-    this.contents = { get: (sha256) => this.#content(sha256) };
+    this.contents = new SharedContents({ open: (sha256) => this.#content(sha256) });
   }
 
   async evaluate(name: string, subjects: readonly Subject[]): Promise<readonly Evaluation[]> {
@@ -199,13 +200,13 @@ export class SnapshotPolicy implements LoadedPolicy {
     return id;
   }
 
-  async #content(sha256: string): Promise<Buffer | undefined> {
+  async #content(sha256: string): Promise<ContentReader | undefined> {
     for (const role of this.#roles.values()) {
       const text = role.rendered(sha256);
-      if (text !== undefined) return Buffer.from(text);
+      if (text !== undefined) return heldContent(Buffer.from(text));
       for (const path of role.contentPaths.get(sha256) ?? []) {
         const known = this.#parts.index.knownHash(this.#snapshot, path);
-        if (known === sha256) return this.#snapshot.read(path);
+        if (known === sha256) return this.#snapshot.open(path);
       }
     }
     return undefined;

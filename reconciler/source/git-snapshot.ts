@@ -6,18 +6,21 @@
 
 import type { TreeEntry } from 'isomorphic-git';
 import { ProblemError } from '../../agent/protocol/problem.ts';
+import { type ContentReader, heldContent } from '../base/content.ts';
 import type { RevisionInfo } from '../base/event.ts';
 import { sourceProblem } from '../base/problem-codes/source.ts';
 import type { ByteCache } from './byte-cache.ts';
 import type { GitObjects } from './git-objects.ts';
 import { gitProblem } from './git-problem.ts';
 import type { SkippedEntry, SourceSnapshot } from './git-store.ts';
-import { type TreeLimits, tooManyBytes, tooManyFiles } from './limits.ts';
+import type { LargeBlobs } from './large-blobs.ts';
+import { heldFileBytes, largestFile, type TreeLimits, tooManyBytes, tooManyFiles } from './limits.ts';
 import type { SnapshotEntry } from './snapshot.ts';
 
 export interface GitSnapshotOptions {
   readonly objects: GitObjects;
   readonly contents: ByteCache;
+  readonly large: LargeBlobs;
   readonly limits: TreeLimits;
   readonly revision: RevisionInfo;
   /** Id of the commit's tree. */
@@ -42,7 +45,8 @@ export async function readGitSnapshot(options: GitSnapshotOptions): Promise<Sour
     revision: options.revision,
     entries,
     skipped: walk.skipped,
-    read: (path) => readFile(options, entries, path),
+    read: async (path) => readFile(options, entryAt(options, entries, path)),
+    open: async (path) => openFile(options, entryAt(options, entries, path)),
   };
 }
 
@@ -63,24 +67,44 @@ function addEntry(walk: Walk, entry: TreeEntry, path: string): void {
   else walk.files.push({ path, id: entry.oid, executable: entry.mode === '100755' });
 }
 
-async function readFile(
-  { objects, contents, limits, revision }: GitSnapshotOptions,
+function entryAt(
+  options: GitSnapshotOptions,
   entries: ReadonlyMap<string, SnapshotEntry>,
   path: string,
-): Promise<Buffer> {
+): SnapshotEntry {
   const entry = entries.get(path);
-  const where = `${path} at ${revision.id.slice(0, 12)}`;
-  if (entry === undefined) {
-    throw new ProblemError(
-      sourceProblem('source.no-such-file', `there is no file ${where}`, { where: { file: path } }),
-    );
-  }
-  const held = contents.get(entry.id);
+  if (entry !== undefined) return entry;
+  const message = `there is no file ${placeOf(path, options)}`;
+  throw new ProblemError(sourceProblem('source.no-such-file', message, { where: { file: path } }));
+}
+
+function placeOf(path: string, { revision }: GitSnapshotOptions): string {
+  return `${path} at ${revision.id.slice(0, 12)}`;
+}
+
+async function readFile(options: GitSnapshotOptions, { id, path }: SnapshotEntry): Promise<Buffer> {
+  const { objects, contents, limits } = options;
+  const held = contents.get(id);
   if (held !== undefined) return held;
-  const content = await objects.readBlob(entry.id).catch((error: unknown) => {
+  const where = placeOf(path, options);
+  const content = await objects.readBlob(id).catch((error: unknown) => {
     throw new ProblemError(gitProblem(error, `reading ${where}`));
   });
   if (content.length > limits.bytes) throw new ProblemError(tooManyBytes(where, limits));
-  contents.put(entry.id, content);
+  contents.put(id, content);
   return content;
+}
+
+/** Small files are held while they are read, large ones lie in a file. */
+async function openFile(options: GitSnapshotOptions, entry: SnapshotEntry): Promise<ContentReader> {
+  const { large, limits, contents } = options;
+  const held = contents.get(entry.id);
+  if (held !== undefined) return heldContent(held);
+  const size = await large.sizeOf(entry.id);
+  if (size !== undefined && size > largestFile(limits))
+    throw new ProblemError(tooManyBytes(placeOf(entry.path, options), limits));
+  if (size === undefined || size <= heldFileBytes) return heldContent(await readFile(options, entry));
+  return large.open(entry.id, size).catch((error: unknown) => {
+    throw new ProblemError(gitProblem(error, `reading ${placeOf(entry.path, options)}`));
+  });
 }

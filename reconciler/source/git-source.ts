@@ -24,19 +24,27 @@ export async function openRemoteSource(
 ): Promise<Result<PolicySource>> {
   const mirror = await openMirror({ url, directory, tokenFile: options.tokenFile });
   if (!mirror.ok) return mirror;
-  const store = createGitStore(mirror.value.gitDirectory, mirror.value);
+  const store = createGitStore(mirror.value.gitDirectory, mirror.value, { scratch: scratchIn(options) });
   return success(createSource(store, url, async () => async () => {}));
 }
 
 /** The source of a repository on this machine: its commits, not its working tree. */
-export async function openLocalSource(path: string): Promise<Result<PolicySource>> {
+export async function openLocalSource(
+  path: string,
+  options: Pick<SourceOptions, 'stateDirectory'>,
+): Promise<Result<PolicySource>> {
   const repository = openRepository(path);
   if (!repository.ok) return repository;
   const { gitDirectory } = repository.value;
-  const store = createGitStore(gitDirectory, localBranches(gitDirectory));
+  const store = createGitStore(gitDirectory, localBranches(gitDirectory), { scratch: scratchIn(options) });
   const onChange = (listener: Listener): Promise<() => Promise<void>> =>
     watchBranches(repository.value, store, listener);
   return success(createSource(store, `${path}, its branches watched`, onChange));
+}
+
+/** The state directory is on a disk; a temporary folder is often in memory. */
+function scratchIn({ stateDirectory }: Pick<SourceOptions, 'stateDirectory'>): string {
+  return join(stateDirectory, 'contents');
 }
 
 function createSource(

@@ -5,6 +5,7 @@
  */
 
 import fs from 'node:fs';
+import { tmpdir } from 'node:os';
 import git from 'isomorphic-git';
 import { failure, type Result } from '../../agent/protocol/problem.ts';
 import { sourceProblem } from '../base/problem-codes/source.ts';
@@ -13,7 +14,9 @@ import { createGitObjects, type GitObjects } from './git-objects.ts';
 import { attempt, isMissing } from './git-problem.ts';
 import { readGitSnapshot } from './git-snapshot.ts';
 import type { Branch, CommitInfo, GitStore, SourceSnapshot } from './git-store.ts';
+import { LargeBlobs } from './large-blobs.ts';
 import { type TreeLimits, treeLimits } from './limits.ts';
+import { createSystemGit } from './system-git.ts';
 
 const contentBytes = 64 * 1024 * 1024;
 const commitId = /^[0-9a-f]{40}$/;
@@ -25,15 +28,29 @@ export interface BranchKeeper {
   close(): Promise<void>;
 }
 
+export interface GitStoreOptions {
+  readonly limits?: TreeLimits | undefined;
+  /** Where contents too large for memory take their room; the system's temporary folder unless set. */
+  readonly scratch?: string | undefined;
+}
+
 interface Reader {
   readonly objects: GitObjects;
   readonly contents: ByteCache;
+  readonly large: LargeBlobs;
   readonly limits: TreeLimits;
 }
 
 /** A GitStore over a git directory whose branches `keeper` knows. */
-export function createGitStore(gitDirectory: string, keeper: BranchKeeper, limits = treeLimits): GitStore {
-  const reader = { objects: createGitObjects(gitDirectory), contents: createByteCache(contentBytes), limits };
+export function createGitStore(
+  gitDirectory: string,
+  keeper: BranchKeeper,
+  { limits = treeLimits, scratch = tmpdir() }: GitStoreOptions = {},
+): GitStore {
+  const objects = createGitObjects(gitDirectory);
+  const system = createSystemGit(gitDirectory);
+  const large = new LargeBlobs({ gitDirectory, scratch, git: system, readBlob: objects.readBlob });
+  const reader = { objects, contents: createByteCache(contentBytes), large, limits };
   return {
     fetch: async () => {
       reader.objects.rest();
@@ -48,7 +65,9 @@ export function createGitStore(gitDirectory: string, keeper: BranchKeeper, limit
     isAncestor: (ancestor, commit) =>
       checked(commit, async () => ancestor === commit || (await reader.objects.isAncestor(ancestor, commit))),
     close: async () => {
-      reader.objects.rest();
+      objects.rest();
+      system.rest();
+      await large.close();
       await keeper.close();
     },
   };

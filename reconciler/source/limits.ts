@@ -9,10 +9,25 @@ import { sourceProblem } from '../base/problem-codes/source.ts';
 
 export interface TreeLimits {
   readonly files: number;
+  /** What is held in memory or fetched at once. */
   readonly bytes: number;
+  /** Of one file that is read piece by piece; `bytes` unless set. */
+  readonly largest?: number | undefined;
 }
 
-export const treeLimits: TreeLimits = { files: 50_000, bytes: 256 * 1024 * 1024 };
+export const treeLimits: TreeLimits = {
+  files: 50_000,
+  bytes: 256 * 1024 * 1024,
+  largest: 16 * 1024 * 1024 * 1024,
+};
+
+/** Larger files are never held whole: they are hashed and sent piece by piece. */
+export const heldFileBytes = 4 * 1024 * 1024;
+
+/** The most bytes one file may have. */
+export function largestFile(limits: TreeLimits): number {
+  return limits.largest ?? limits.bytes;
+}
 
 /** The problem of a tree with too many files. */
 export function tooManyFiles(where: string, limits: TreeLimits): Problem {

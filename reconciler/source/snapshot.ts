@@ -4,6 +4,7 @@
  * Never exposes a path outside the tree; paths are relative, with forward slashes.
  */
 
+import type { ContentReader } from '../base/content.ts';
 import type { RevisionInfo } from '../base/event.ts';
 
 export interface SnapshotEntry {
@@ -11,6 +12,8 @@ export interface SnapshotEntry {
   /** Identity of the content within its source: equal ids mean equal bytes. */
   readonly id: string;
   readonly executable: boolean;
+  /** The identity of its content, where that was found out on the way. */
+  readonly content?: { readonly sha256: string; readonly size: number } | undefined;
 }
 
 export interface Snapshot {
@@ -19,6 +22,8 @@ export interface Snapshot {
   readonly entries: ReadonlyMap<string, SnapshotEntry>;
   /** The bytes of a file; fails with source.no-such-file. */
   read(path: string): Promise<Buffer>;
+  /** The same bytes piece by piece: a file of any size costs no memory. The reader has to be closed. */
+  open(path: string): Promise<ContentReader>;
 }
 
 /** Paths that differ between two snapshots of one source: added, removed or changed, sorted. Pure. */

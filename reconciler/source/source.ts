@@ -27,5 +27,7 @@ export async function openSource(text: string, options: SourceOptions): Promise<
     return failure(sourceProblem('source.no-such-repository', `there is no folder ${path}`));
   }
   const real = realpathSync(path);
-  return options.mode === 'git' ? openLocalSource(real) : openWorktreeSource(real, { clock: options.clock });
+  return options.mode === 'git'
+    ? openLocalSource(real, options)
+    : openWorktreeSource(real, { clock: options.clock });
 }

@@ -10,7 +10,7 @@ import { ProblemError } from '../../agent/protocol/problem.ts';
 import { sourceProblem } from '../base/problem-codes/source.ts';
 import type { SkippedEntry } from './git-store.ts';
 import { isIgnoredName, isIgnoredPath } from './ignored-paths.ts';
-import { type TreeLimits, tooManyBytes, tooManyFiles } from './limits.ts';
+import { largestFile, type TreeLimits, tooManyBytes, tooManyFiles } from './limits.ts';
 
 /** What tells one state of a file from another without reading it. */
 export interface Stamp {
@@ -78,11 +78,12 @@ function lookInFolder(root: string, path: string, look: Look, limits: TreeLimits
 }
 
 function addFile(look: Look, path: string, stats: BigIntStats, limits: TreeLimits): void {
-  if (stats.size > limits.bytes) throw new ProblemError(tooManyBytes(path, limits));
+  if (stats.size > largestFile(limits)) throw new ProblemError(tooManyBytes(path, limits));
   look.files.set(path, toStamp(stats));
 }
 
-function toStamp(stats: BigIntStats): Stamp {
+/** The stamp of what a look at the file system gave. */
+export function toStamp(stats: BigIntStats): Stamp {
   const { size, mtimeNs, ctimeNs, ino, mode } = stats;
   return { size, mtimeNs, ctimeNs, ino, executable: (mode & 0o100n) !== 0n };
 }

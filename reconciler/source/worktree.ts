@@ -10,9 +10,11 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { failure, type Problem, ProblemError, type Result, success } from '../../agent/protocol/problem.ts';
 import type { Clock } from '../base/clock.ts';
+import { type ContentReader, heldContent, readWhole } from '../base/content.ts';
 import { sourceProblem } from '../base/problem-codes/source.ts';
 import type { SkippedEntry, SourceSnapshot } from './git-store.ts';
-import { type TreeLimits, tooManyBytes, tooManyFiles, treeLimits } from './limits.ts';
+import { hashFile, openLargeFile } from './large-file.ts';
+import { heldFileBytes, type TreeLimits, tooManyBytes, tooManyFiles, treeLimits } from './limits.ts';
 import { checkedOutBranch, enclosingRepository, gitActivity } from './repository.ts';
 import type { SnapshotEntry } from './snapshot.ts';
 import { type Look, lookAt, type Stamp, sameStamp, stampOf, unlessGone } from './tree-look.ts';
@@ -33,7 +35,8 @@ export interface Worktree {
 
 interface HeldFile {
   readonly stamp: Stamp;
-  readonly content: Buffer;
+  /** Undefined of a file too large to be held. */
+  readonly content: Buffer | undefined;
   readonly entry: SnapshotEntry;
   /** Read so soon after its change that another write could have had the same stamp. */
   readonly fresh: boolean;
@@ -98,16 +101,17 @@ async function takeLook(
   const whole = paths.includes('');
   const suspects = [...look.files].filter(([path, stamp]) => {
     const held = tree.files.get(path);
-    return !whole || held === undefined || held.fresh || !sameStamp(held.stamp, stamp);
+    // A large file is hashed anew only when its stamp says that it is another.
+    const isNamed = !whole && held?.content !== undefined;
+    return isNamed || held === undefined || held.fresh || !sameStamp(held.stamp, stamp);
   });
-  const read = readSuspects(tree, suspects);
+  const read = await readSuspects(tree, suspects);
   if (!(read instanceof Map)) return read;
   const changed = [...read].filter(([path, file]) => tree.files.get(path)?.entry.id !== file.entry.id);
   if (changed.length > 0) {
-    const empty = changed.some(([, file]) => file.content.length === 0);
+    const empty = changed.some(([, file]) => file.content?.length === 0);
     await pause(empty ? emptyPauseMilliseconds : pauseMilliseconds);
-    const moved = changed.find(([path, file]) => !stillSame(tree.root, path, file));
-    if (moved !== undefined) return unsettled(moved[0]);
+    for (const [path, file] of changed) if (!(await stillSame(tree.root, path, file))) return unsettled(path);
     const started = repositoryBusy(tree.root);
     if (started !== undefined) return started;
   }
@@ -124,20 +128,38 @@ function repositoryBusy(root: string): Problem | undefined {
 }
 
 /** Contents of the files, or the problem of one that changed while it was read. */
-function readSuspects(tree: Tree, suspects: readonly [string, Stamp][]): Map<string, HeldFile> | Problem {
+async function readSuspects(
+  tree: Tree,
+  suspects: readonly [string, Stamp][],
+): Promise<Map<string, HeldFile> | Problem> {
   const read = new Map<string, HeldFile>();
   const now = BigInt(tree.options.clock.now()) * 1_000_000n;
   let bytes = 0;
   for (const [path, stamp] of suspects) {
-    const content = unlessGone(path, () => readFileSync(join(tree.root, path)));
-    if (content === undefined || !sameStamp(stampOf(tree.root, path), stamp)) return unsettled(path);
-    bytes += content.length;
-    if (bytes > tree.limits.bytes) throw new ProblemError(tooManyBytes(tree.root, tree.limits));
-    const id = gitId(content);
     const fresh = now - stamp.ctimeNs < freshNanoseconds;
-    read.set(path, { stamp, content, fresh, entry: { path, id, executable: stamp.executable } });
+    const taken = await takeFile(tree.root, path, stamp);
+    if (taken === undefined || !sameStamp(stampOf(tree.root, path), stamp)) return unsettled(path);
+    bytes += taken.content?.length ?? 0;
+    if (bytes > tree.limits.bytes) throw new ProblemError(tooManyBytes(tree.root, tree.limits));
+    read.set(path, { ...taken, stamp, fresh });
   }
   return read;
+}
+
+/** A file as a snapshot has it: its bytes, or their hashes when they are too many; undefined when it is gone or grows. */
+async function takeFile(
+  root: string,
+  path: string,
+  { size, executable }: Stamp,
+): Promise<Pick<HeldFile, 'content' | 'entry'> | undefined> {
+  if (size > heldFileBytes) {
+    const hashed = await hashFile(join(root, path), Number(size));
+    if (hashed === undefined) return undefined;
+    const { id, ...content } = hashed;
+    return { content: undefined, entry: { path, id, executable, content } };
+  }
+  const content = unlessGone(path, () => readFileSync(join(root, path)));
+  return content && { content, entry: { path, id: gitId(content), executable } };
 }
 
 /** The id that git gives these bytes, so that a saved file and its commit are told to be the same. */
@@ -145,10 +167,10 @@ function gitId(content: Buffer): string {
   return createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex');
 }
 
-function stillSame(root: string, path: string, file: HeldFile): boolean {
+async function stillSame(root: string, path: string, file: HeldFile): Promise<boolean> {
   if (!sameStamp(stampOf(root, path), file.stamp)) return false;
   if (!file.fresh) return true;
-  return unlessGone(path, () => readFileSync(join(root, path)))?.equals(file.content) === true;
+  return (await takeFile(root, path, file.stamp))?.entry.id === file.entry.id;
 }
 
 function unsettled(path: string): Problem {
@@ -171,7 +193,7 @@ function adopt(tree: Tree, { look, read, paths }: Seen): void {
   for (const [path, file] of read) files.set(path, file);
   if (files.size > tree.limits.files) throw new ProblemError(tooManyFiles(tree.root, tree.limits));
   let bytes = 0;
-  for (const file of files.values()) bytes += file.content.length;
+  for (const file of files.values()) bytes += file.content?.length ?? 0;
   if (bytes > tree.limits.bytes) throw new ProblemError(tooManyBytes(tree.root, tree.limits));
   tree.files = isNew ? sorted(files) : files;
   tree.skipped = [...tree.skipped.filter((entry) => !covered(entry.path)), ...look.skipped];
@@ -196,11 +218,19 @@ function buildSnapshot(tree: Tree): SourceSnapshot {
     revision: { id, subject: '', author: '', ...(branch !== undefined && { branch }) },
     entries,
     skipped: tree.skipped,
-    read: async (path) => {
-      const file = files.get(path);
-      if (file !== undefined) return Buffer.from(file.content);
-      const message = `there is no file ${path} in the working tree`;
-      throw new ProblemError(sourceProblem('source.no-such-file', message, { where: { file: path } }));
-    },
+    read: async (path) => readWhole(await openFile(tree.root, files, path)),
+    open: (path) => openFile(tree.root, files, path),
   };
+}
+
+async function openFile(
+  root: string,
+  files: ReadonlyMap<string, HeldFile>,
+  path: string,
+): Promise<ContentReader> {
+  const file = files.get(path);
+  if (file?.content !== undefined) return heldContent(Buffer.from(file.content));
+  if (file !== undefined) return openLargeFile(root, path, file.stamp);
+  const message = `there is no file ${path} in the working tree`;
+  throw new ProblemError(sourceProblem('source.no-such-file', message, { where: { file: path } }));
 }

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import type { RolePlan } from '../../agent/protocol/plan.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 import { builtInDefaults } from '../../inventory/defaults.ts';
-import type { ContentStore } from '../../reconciler/base/content.ts';
+import { type ContentReader, type ContentStore, heldContent } from '../../reconciler/base/content.ts';
 import { type AgentBundle, bundleAgent, packAgent } from '../../reconciler/connection/agent-bundle.ts';
 import { sessionDeadlines } from '../../reconciler/connection/agent-session.ts';
 import type { PoolOptions } from '../../reconciler/connection/pool.ts';
@@ -78,8 +78,9 @@ export class MemoryContents implements ContentStore {
     return { sha256, size: bytes.length };
   }
 
-  async get(sha256: string): Promise<Buffer | undefined> {
-    return this.#bytes.get(sha256);
+  async open(sha256: string): Promise<ContentReader | undefined> {
+    const bytes = this.#bytes.get(sha256);
+    return bytes && heldContent(bytes);
   }
 }
 

@@ -55,6 +55,12 @@ export const sourceProblems = {
   'source.unsettled': wait(
     'A file of the working tree keeps changing; the tree is read as soon as it rests.',
   ),
+  'source.file-changed': wait(
+    'The next run takes the file as it is now; nothing half of the one and half of the other was sent.',
+  ),
+  'source.no-space': stalled(
+    'Make room in the state directory: contents too large for memory are kept there, unnamed, while they are sent.',
+  ),
   'source.repository-busy': wait(
     'Finish or abort what git is doing in the working tree (a stale index.lock may be removed by hand); Towline goes on by itself.',
   ),

@@ -5,6 +5,7 @@ import {
   engineInThread,
   evaluateWeb,
   loadWeb,
+  readContent,
   roleFile,
   snapshotOf,
   subjectOf,
@@ -67,7 +68,7 @@ describe('the policy engine', () => {
     if (evaluation?.kind !== 'plan') throw new Error('no plan');
     const texts: string[] = [];
     for (const [sha256, size] of planContents(evaluation.plan)) {
-      const bytes = await policy?.contents.get(sha256);
+      const bytes = await readContent(policy?.contents, sha256);
       expect(bytes?.length).toBe(size);
       texts.push(String(bytes));
     }
@@ -164,7 +165,7 @@ describe('the policy engine', () => {
       deferred: { program: { sha256: string }; context: object; source: string };
     };
     expect(wanted.deferred.context).toEqual({ vars: { port: 1 } });
-    const program = String(await evaluation.contents.get(wanted.deferred.program.sha256));
+    const program = String(await readContent(evaluation.contents, wanted.deferred.program.sha256));
     const { runInNewContext } = await import('node:vm');
     const module = { exports: {} as { render(context: object): string } };
     runInNewContext(`(function(module, exports){${program}\n})`)(module, module.exports);

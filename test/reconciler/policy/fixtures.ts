@@ -8,6 +8,7 @@ import { hash } from 'node:crypto';
 import type { Facts } from '../../../agent/protocol/facts.ts';
 import type { Json } from '../../../agent/protocol/json.ts';
 import type { Problem } from '../../../agent/protocol/problem.ts';
+import { type ContentStore, heldContent, readWhole } from '../../../reconciler/base/content.ts';
 import { createPolicyEngine } from '../../../reconciler/policy/engine.ts';
 import { createAnswerer } from '../../../reconciler/policy/evaluation/answer.ts';
 import type { Evaluation, LoadedPolicy, Subject } from '../../../reconciler/policy/model.ts';
@@ -21,7 +22,15 @@ export function snapshotOf(files: Readonly<Record<string, string>>): Snapshot {
     revision: { id: hash('sha1', JSON.stringify(files)), subject: '', author: '' },
     entries: new Map(paths.map((path) => [path, { path, id: id(path), executable: false }])),
     read: async (path) => Buffer.from(files[path] ?? ''),
+    open: async (path) => heldContent(Buffer.from(files[path] ?? '')),
   };
+}
+
+/** All bytes of a content. */
+export async function readContent(contents: ContentStore | undefined, sha256: string): Promise<Buffer> {
+  const reader = await contents?.open(sha256);
+  if (reader === undefined) throw new Error(`no content ${sha256}`);
+  return readWhole(reader);
 }
 
 /** One question. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { analyseTemplate } from '../../../reconciler/policy/evaluation/template-analysis.ts';
-import { evaluateWeb, subjectOf } from './fixtures.ts';
+import { evaluateWeb, readContent, subjectOf } from './fixtures.ts';
 
 const names = (text: string): string[] => [...analyseTemplate(text).names.keys()];
 
@@ -41,7 +41,7 @@ describe('rendering', () => {
     });
     if (evaluation.kind !== 'plan') throw new Error(JSON.stringify(evaluation));
     const wanted = evaluation.plan.resources[0]?.wanted as { content: { sha256: string } };
-    return String(await evaluation.contents.get(wanted.content.sha256));
+    return String(await readContent(evaluation.contents, wanted.content.sha256));
   };
 
   it.each([

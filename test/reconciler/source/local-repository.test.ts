@@ -28,7 +28,7 @@ function value<T>(result: Result<T>): T {
 
 function storeAt(path: string, limits?: { files: number; bytes: number }): GitStore {
   const { gitDirectory } = value(openRepository(path));
-  return createGitStore(gitDirectory, localBranches(gitDirectory), limits);
+  return createGitStore(gitDirectory, localBranches(gitDirectory), { limits });
 }
 
 function code(result: Result<unknown>): string {

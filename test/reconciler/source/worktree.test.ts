@@ -19,6 +19,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { ProblemError, type Result } from '../../../agent/protocol/problem.ts';
 import { systemClock } from '../../../reconciler/base/clock.ts';
+import { heldContent } from '../../../reconciler/base/content.ts';
 import type { SourceSnapshot } from '../../../reconciler/source/git-store.ts';
 import { changedPaths } from '../../../reconciler/source/snapshot.ts';
 import { openWorktree, type Worktree, type WorktreeOptions } from '../../../reconciler/source/worktree.ts';
@@ -292,6 +293,7 @@ describe('changedPaths', () => {
       entries: new Map(Object.entries(of).map(([path, id]) => [path, { path, id, executable: false }])),
       skipped: [],
       read: async () => Buffer.alloc(0),
+      open: async () => heldContent(Buffer.alloc(0)),
     });
     fc.assert(
       fc.property(files, files, (before, after) => {

@@ -1,0 +1,109 @@
+/**
+ * Many hosts that read one content: each piece is read once while they are near each other, and what is kept is bounded.
+ */
+
+import { createHash, randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { type ContentReader, heldContent, readWhole } from '../../../reconciler/base/content.ts';
+import { SharedContents } from '../../../reconciler/base/shared-contents.ts';
+
+const piece = 1024;
+
+/** A store of one content that counts what is asked of it. */
+function counting(bytes: Buffer): {
+  sha256: string;
+  contents: SharedContents;
+  seen: { reads: number; opens: number; closes: number; bytes: number };
+} {
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const seen = { reads: 0, opens: 0, closes: 0, bytes: 0 };
+  const held = heldContent(bytes);
+  const reader: ContentReader = {
+    size: held.size,
+    read: async (offset, count) => {
+      seen.reads += 1;
+      seen.bytes += count;
+      return held.read(offset, count);
+    },
+    close: async () => {
+      seen.closes += 1;
+    },
+  };
+  const open = async (asked: string): Promise<ContentReader | undefined> => {
+    if (asked !== sha256) return undefined;
+    seen.opens += 1;
+    return reader;
+  };
+  return { sha256, contents: new SharedContents({ open }), seen };
+}
+
+async function opened(contents: SharedContents, sha256: string): Promise<ContentReader> {
+  const reader = await contents.open(sha256);
+  if (reader === undefined) throw new Error('it is not there');
+  return reader;
+}
+
+async function readAll(reader: ContentReader): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for (let at = 0; at < reader.size; at += piece) parts.push(await reader.read(at, piece));
+  return Buffer.concat(parts);
+}
+
+describe('a content shared by many readers', () => {
+  it('is opened once and each piece is read once while eight read it side by side', async () => {
+    const bytes = randomBytes(300 * piece + 5);
+    const { sha256, contents, seen } = counting(bytes);
+    const readers = await Promise.all(Array.from({ length: 8 }, () => opened(contents, sha256)));
+    for (const read of await Promise.all(readers.map(readAll))) expect(read.equals(bytes)).toBe(true);
+    expect(seen).toMatchObject({ opens: 1, reads: 301, closes: 0 });
+    await Promise.all(readers.map((reader) => reader.close()));
+    await readers[0]?.close();
+    expect(seen.closes).toBe(1);
+  });
+
+  it('keeps a bounded number of pieces: one who comes far behind reads again', async () => {
+    const bytes = randomBytes(200 * piece);
+    const { sha256, contents, seen } = counting(bytes);
+    const [first, late] = [await opened(contents, sha256), await opened(contents, sha256)];
+    await readAll(first);
+    await late.read(199 * piece, piece);
+    expect(seen.reads).toBe(200);
+    await late.read(0, piece);
+    expect(seen.reads).toBe(201);
+  });
+
+  it('is opened anew after the last has closed it', async () => {
+    const { sha256, contents, seen } = counting(Buffer.from('text'));
+    expect(String(await readWhole(await opened(contents, sha256)))).toBe('text');
+    expect(String(await readWhole(await opened(contents, sha256)))).toBe('text');
+    expect(seen).toMatchObject({ opens: 2, closes: 2 });
+  });
+
+  it('is not there for anybody when it is not there, and a failure is not remembered', async () => {
+    const { contents } = counting(Buffer.from('text'));
+    expect(await contents.open('0'.repeat(64))).toBeUndefined();
+    let fails = true;
+    const moody = new SharedContents({
+      open: async () => {
+        if (fails) throw new Error('not now');
+        return heldContent(Buffer.from('now'));
+      },
+    });
+    await expect(moody.open('a')).rejects.toThrow('not now');
+    fails = false;
+    expect(String(await readWhole(await opened(moody, 'a')))).toBe('now');
+  });
+
+  it('lets a piece that could not be read be asked for again', async () => {
+    let fails = true;
+    const read = async (): Promise<Buffer> => {
+      if (fails) throw new Error('not now');
+      return Buffer.from('x');
+    };
+    const contents = new SharedContents({ open: async () => ({ size: 1, read, close: async () => {} }) });
+    const reader = await opened(contents, 'a');
+    await expect(reader.read(0, 1)).rejects.toThrow('not now');
+    fails = false;
+    expect(String(await reader.read(0, 1))).toBe('x');
+  });
+});
