@@ -5,7 +5,7 @@
  */
 
 import type { Json } from '../agent/protocol/json.ts';
-import { becomeMethods, containerKinds, hostKeyPolicies } from './connection-spec.ts';
+import { becomeMethods, connectionKinds, hostKeyPolicies, transports } from './connection-spec.ts';
 import { isName } from './names.ts';
 import { didYouMean } from './suggest.ts';
 
@@ -49,11 +49,10 @@ export const magicAliases: ReadonlyMap<string, MagicName | undefined> = new Map<
   ['opsmop_python_path', undefined],
 ]);
 
-/** What a value turns out to be: in force as `value`, wrong, or a word of a later version. */
+/** What a value turns out to be: in force as `value`, or wrong. */
 export type MagicValue =
   | { readonly kind: 'value'; readonly value: Json }
-  | { readonly kind: 'bad'; readonly wanted: string }
-  | { readonly kind: 'not-supported'; readonly what: string };
+  | { readonly kind: 'bad'; readonly wanted: string };
 
 /** Whether a variable's name is reserved for settings. */
 export function isMagic(name: string): boolean {
@@ -88,7 +87,8 @@ const opsmopKeyPolicies: ReadonlyMap<Json, string> = new Map<Json, string>([
 const pinnedKey = /^((?:ssh|ecdsa|sk-ssh|sk-ecdsa)-[a-z0-9@.-]+ [A-Za-z0-9+/]{16,}={0,2})(?: .*)?$/;
 
 const checks: Readonly<Record<MagicName, Check>> = {
-  towline_host: matching(/^[^\s\p{Cc}/-][^\s\p{Cc}/]{0,252}$/u, 'a host name or an address'),
+  // What is possible for the kind of connection is checked with it, in settings-check.ts.
+  towline_host: matching(/^[^\s\p{Cc}-][^\s\p{Cc}]{0,1023}$/u, 'a name, an address or a path'),
   towline_port: port,
   towline_ssh_username: account,
   towline_ssh_password: password,
@@ -102,11 +102,8 @@ const checks: Readonly<Record<MagicName, Check>> = {
   towline_via: via,
   towline_relay: relay,
   towline_runtime: matching(/^\/[^\p{Cc}]*$/u, 'the absolute path of a Node on the host'),
-  towline_connection: laterWords(oneOf(['ssh', 'local']), containerKinds, 'connections by'),
-  towline_transport: (value) =>
-    typeof value === 'string' && value !== 'ssh' && isName(value)
-      ? { kind: 'not-supported', what: `the transport "${value}"` }
-      : oneOf(['ssh'])(value),
+  towline_connection: oneOf(connectionKinds),
+  towline_transport: oneOf(transports),
 };
 
 function inForce(value: Json): MagicValue {
@@ -128,13 +125,6 @@ function oneOf(words: readonly string[], also?: string): Check {
     if (words.includes(value)) return inForce(value);
     return bad(`${words.length === 1 ? '' : 'one of '}${wanted}${didYouMean(value, words)}`);
   };
-}
-
-function laterWords(now: Check, later: readonly string[], what: string): Check {
-  return (value) =>
-    typeof value === 'string' && later.includes(value)
-      ? { kind: 'not-supported', what: `${what} "${value}"` }
-      : now(value);
 }
 
 function port(value: Json): MagicValue {
@@ -168,6 +158,6 @@ function via(value: Json): MagicValue {
 }
 
 function relay(value: Json): MagicValue {
-  if (value === true || value === 'true') return { kind: 'not-supported', what: 'the relay' };
+  if (value === true || value === 'true') return inForce(true);
   return value === false || value === 'false' ? inForce(false) : bad('true or false');
 }

@@ -139,9 +139,7 @@ export class SourceReader {
     }
     const checked = checkMagic(named.name, value);
     if (checked.kind === 'value') magic.set(named.name, { value: checked.value, written: name });
-    else if (checked.kind === 'bad') {
-      this.refuse('inventory.bad-magic', path, `${name} must be ${checked.wanted}`);
-    } else this.refuse('inventory.not-supported', path, `${name}: ${checked.what} is not built yet`);
+    else this.refuse('inventory.bad-magic', path, `${name} must be ${checked.wanted}`);
   }
 
   private refuse(code: InventoryProblemCode, path: TomlPath, message: string): readonly [] {

@@ -166,6 +166,31 @@ describe('what is wrong with an inventory is said with file, line and column', (
       ],
     ],
     [
+      'a setting of SSH beside a kind that has none, but not one that comes from farther up',
+      '[groups.all.vars]\ntowline_ssh_key = "/k"\n[groups.boxes.vars]\ntowline_connection = "docker"\ntowline_port = 2222\n[groups.boxes.hosts]\na = "towline_pinned_keys=\'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ\'"',
+      [
+        'one.toml:5:1 inventory.no-effect host "a" has towline_port, which has no effect with towline_connection = "docker"',
+        'one.toml:7:1 inventory.no-effect host "a" has towline_pinned_keys, which has no effect with towline_connection = "docker"',
+      ],
+    ],
+    [
+      'a relay that is the controller itself, and a local host that goes through another',
+      '[hosts]\na = { towline_connection = "local", towline_relay = true, towline_via = "b" }\nb = {}',
+      [
+        'one.toml:2:59 inventory.no-effect host "a" has towline_via, which has no effect with towline_connection = "local"',
+        'one.toml:2:37 inventory.no-effect host "a" has towline_relay, which has no effect with towline_connection = "local"',
+      ],
+    ],
+    [
+      'addresses that the kind of connection cannot use',
+      '[hosts]\na = "towline_connection=chroot"\nb = { towline_connection = "setns", towline_host = "web" }\nc = { towline_host = "a/b" }',
+      [
+        'one.toml:2:1 inventory.bad-address host "a" needs towline_host: by chroot it is reached at the absolute path of a folder',
+        'one.toml:3:37 inventory.bad-address host "b" is reached by setns, so towline_host must be a process id, or a container as docker:NAME, podman:NAME, lxc:NAME, machinectl:NAME',
+        'one.toml:4:7 inventory.bad-address host "c" is reached by ssh, so towline_host must be a host name or an address',
+      ],
+    ],
+    [
       'pinning without keys',
       '[hosts.a]\ntowline_host_keys = "pinned"',
       [
