@@ -51,6 +51,8 @@ export interface SshSettings {
   readonly knownHostsFiles?: readonly string[] | undefined;
   /** The name known_hosts lists the host under, instead of its address. */
   readonly hostKeyAlias?: string | undefined;
+  /** Names are written to known_hosts as hashes. */
+  readonly hashKnownHosts?: boolean | undefined;
   /** Seconds. */
   readonly connectTimeout?: number | undefined;
   /** Seconds between two questions, and how many may go unanswered. */

@@ -101,8 +101,8 @@ function hashedMatches(field: string, name: string): boolean {
   return createHmac('sha1', Buffer.from(salt, 'base64')).update(name).digest('base64') === hash;
 }
 
-/** `*` any run, `?` one character; linear in practice and never exponential: only the last star is retried. */
-function wildcardMatches(pattern: string, text: string): boolean {
+/** Whether a pattern of OpenSSH matches: `*` any run, `?` one character; linear in practice and never exponential: only the last star is retried. */
+export function wildcardMatches(pattern: string, text: string): boolean {
   let [p, t, star, mark] = [0, 0, -1, 0];
   while (t < text.length) {
     if (pattern[p] === '*') {

@@ -32,12 +32,15 @@ import { localRunner } from './local.ts';
 import type { HostSession, SessionPool } from './session.ts';
 import { connectionKey, contextKey } from './spec-key.ts';
 import type { SshOptions } from './ssh.ts';
+import { ownSshConfig, SshConfig } from './ssh-config.ts';
 import { sshDeadlines } from './ssh-connection.ts';
 import { SshConnections } from './ssh-connections.ts';
 import { ownCredentials } from './ssh-credentials.ts';
 
 export interface PoolOptions {
   readonly ssh: SshOptions;
+  /** Fills in what nobody declared of a spec; left out, a spec counts as it is. */
+  readonly sshConfig?: SshConfig | undefined;
   readonly session: SessionDeadlines;
   readonly bundle: () => Promise<AgentBundle>;
   /** Milliseconds from the command to the agent's first word; with become twice as long. */
@@ -59,6 +62,7 @@ export function poolOptions(
       hostKeys: { files: defaultKnownHosts(), onWarning },
       credentials: ownCredentials(),
     },
+    sshConfig: new SshConfig(ownSshConfig()),
     session: { ...sessionDeadlines, heartbeat: tuning.heartbeat * 1000 },
     bundle: agentBundle,
     startDeadline: tuning.startTimeout * 1000,
@@ -88,16 +92,32 @@ export class ConnectionPool implements SessionPool {
     this.#starting = new Gate(options.atOnce);
   }
 
-  async open(spec: ConnectionSpec, signal?: AbortSignal): Promise<Result<HostSession>> {
-    const where = { host: spec.host };
-    if (this.#closed !== undefined) return failure(connectionProblem('line.closed', this.#closed, { where }));
-    if (signal?.aborted)
-      return failure(connectionProblem('line.cancelled', 'cancelled before connecting', { where }));
+  async open(asked: ConnectionSpec, signal?: AbortSignal): Promise<Result<HostSession>> {
+    const { host } = asked;
+    const { sshConfig } = this.#options;
+    const before = this.#refusal(host, signal);
+    if (before !== undefined) return failure(before);
+    let spec = asked;
+    if (sshConfig !== undefined) {
+      const resolved = await sshConfig.resolve(asked);
+      if (!resolved.ok) return resolved;
+      const meanwhile = this.#refusal(host, signal);
+      if (meanwhile !== undefined) return failure(meanwhile);
+      spec = resolved.value;
+    }
     const key = contextKey(spec);
     const open = this.#sessions.get(key);
     if (open !== undefined) return success(open);
     const attempt = this.#attempts.get(key) ?? this.#attempt(key, spec);
-    return signal === undefined ? attempt : unlessAborted(attempt, spec.host, signal);
+    return signal === undefined ? attempt : unlessAborted(attempt, host, signal);
+  }
+
+  #refusal(host: string, signal: AbortSignal | undefined): Problem | undefined {
+    const where = { host };
+    if (this.#closed !== undefined) return connectionProblem('line.closed', this.#closed, { where });
+    return signal?.aborted
+      ? connectionProblem('line.cancelled', 'cancelled before connecting', { where })
+      : undefined;
   }
 
   sessions(): readonly HostSession[] {

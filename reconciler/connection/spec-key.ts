@@ -12,7 +12,7 @@ const processKey = randomBytes(32);
 
 /** The name of the ssh connection: host, login, credentials, trust and the way there. */
 export function connectionKey(spec: ConnectionSpec): string {
-  const { kind, host, address, port, user, keyFile, hostKeys, pinnedKeys, via } = spec;
+  const { kind, host, address, port, user, keyFile, hostKeys, pinnedKeys, ssh, via } = spec;
   const way = via === undefined ? null : connectionKey(via);
   return JSON.stringify([
     kind,
@@ -24,6 +24,7 @@ export function connectionKey(spec: ConnectionSpec): string {
     seal(spec.password),
     hostKeys,
     pinnedKeys,
+    ssh ?? null,
     way,
   ]);
 }

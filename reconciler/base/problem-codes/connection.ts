@@ -36,6 +36,18 @@ export const connectionProblems = {
     'Host certificates are not supported yet: add the host’s plain key to known_hosts beside the @cert-authority line.',
   ),
   'ssh.known-hosts-unreadable': stalled('Make the known_hosts file readable (and writable for accept-new).'),
+  'ssh.config-invalid': stalled(
+    'Correct OpenSSH’s configuration where ssh says it is wrong; `ssh -G HOST` shows the same.',
+  ),
+  'ssh.config-no-program': stalled(
+    'Install the OpenSSH client, or declare these settings in the inventory, which comes first.',
+  ),
+  'ssh.proxy-command': stalled(
+    'Set towline_transport = "openssh" for this host, which runs the command as ssh does, or name a bastion in towline_via.',
+  ),
+  'ssh.jump-cycle': stalled(
+    'Leave the jump host out of the Host pattern that has the ProxyJump: `Host * !bastion`.',
+  ),
   'ssh.channel-refused': retry(
     'The server opened no channel: see MaxSessions, AllowTcpForwarding and forced commands in its sshd_config.',
   ),
@@ -52,6 +64,33 @@ export const connectionProblems = {
   ),
   'runtime.too-old': stalled(
     'Node 18 is the oldest that works; install a newer one or name it in towline_runtime.',
+  ),
+  'runtime.would-ship': stalled(
+    'This asks only and writes nothing: `towline apply` ships a Node to the host first, or install one there.',
+  ),
+  'runtime.musl': stalled('Install the distribution’s own Node on the host: on Alpine, `apk add nodejs`.'),
+  'runtime.no-glibc': stalled(
+    'Install a Node that runs on this system, or name the path of one in towline_runtime.',
+  ),
+  'runtime.unknown-platform': stalled(
+    'Nodes are shipped to Linux on x64 and arm64 only; install one on this host by its own means.',
+  ),
+  'runtime.libc-too-old': stalled(
+    'Upgrade the host’s system, or install a Node 18 that was built for its older glibc.',
+  ),
+  'runtime.no-libstdcxx': stalled('Install the C++ library on the host (package libstdc++6 or libstdc++).'),
+  'runtime.no-place': stalled(
+    'Give the account a home where programs may run, or install Node from the host’s packages.',
+  ),
+  'runtime.no-space': stalled('Make room in the account’s home or in /var/tmp.'),
+  'runtime.no-build': stalled(
+    'Connect this machine to the npm registry once, or install the package named here beside Towline.',
+  ),
+  'runtime.probe-failed': retry('It is asked again; see what the host printed instead of an answer.'),
+  'runtime.upload-failed': retry('What arrived was removed again; the next attempt starts anew.'),
+  'runtime.damaged': retry('The copy kept here is made anew for the next attempt.'),
+  'runtime.cannot-run': stalled(
+    'The shipped Node does not run on this host: see its last lines, and install one from the host’s packages.',
   ),
   'runtime.no-agent': defect('The agent’s code cannot be built or read here; run the build again.'),
   'line.no-marker': stalled(
