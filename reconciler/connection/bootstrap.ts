@@ -71,12 +71,13 @@ export async function startScript(
   target: Pick<ConnectionSpec, 'host' | 'become'>,
   options: ScriptOptions,
 ): Promise<Result<StartedScript>> {
-  const started = await begin(runner, target, {
-    ...options,
+  const { script, startDeadline, signal } = options;
+  return begin(runner, target, {
+    startDeadline,
+    signal,
     command: ({ marker, become }) =>
-      scriptCommand({ marker, script: options.script, become: become?.words, pty: become?.pty ?? false }),
+      scriptCommand({ marker, script, become: become?.words, pty: become?.pty ?? false }),
   });
-  return started;
 }
 
 type Waiting = Pick<BootstrapOptions, 'startDeadline' | 'signal'>;

@@ -6,6 +6,7 @@
  */
 
 import { quote, quoteAll } from './quote.ts';
+import { enterFunction, homeCache, sharedFolders } from './runtime/places.ts';
 
 /** What the far end says first; everything before it is noise. */
 export const startWords = ['ready', 'old', 'missing'] as const;
@@ -39,7 +40,7 @@ i.removeListener('readable',read);
 clearTimeout(t);
 var a=Buffer.concat(g),b=a.subarray(0,N),r=a.subarray(N);
 if(require('crypto').createHash('sha256').update(b).digest('hex')!=='${task.sha256}')return end('the code of the agent arrived damaged');
-g=[];p.env.TOWLINE_AGENT_DIGEST='${task.sha256}';
+g=[];p.env.TOWLINE_AGENT_DIGEST='${task.sha256}';global.towlineAgent=b;
 if(r.length)i.unshift(r);
 var m={exports:{}};
 require('vm').runInThisContext('(function(require,module,exports){'+require('zlib').${inflate}(b)+'\\n})',{filename:'towline-agent.cjs'})(require,m,m.exports);
@@ -98,17 +99,24 @@ function startScript(options: CommandOptions): string {
   const { task, runtime } = options;
   const code = Buffer.from(loader(task)).toString('base64');
   const [first, second] = halves(task.marker);
-  const candidates =
-    runtime === undefined
-      ? '"$HOME"/.cache/towline/*/node node nodejs /usr/local/bin/node /usr/bin/node /usr/bin/nodejs'
-      : `"$T"`;
+  const run = `cd /; exec "$n" -e "${decode}" ${code} base64`;
   return [
-    ...(runtime === undefined ? [] : [`T=${scriptWord(runtime)}`]),
-    `for n in ${candidates}; do if command -v "$n" >/dev/null 2>&1; then cd /; exec "$n" -e "${decode}" ${code} base64; fi; done`,
+    ...(runtime === undefined ? cachedRuntimes(run) : [`T=${scriptWord(runtime)}`]),
+    `for n in ${runtime === undefined ? installedRuntimes : '"$T"'}; do if command -v "$n" >/dev/null 2>&1; then ${run}; fi; done`,
     `printf "%s%s missing " ${first} ${second}`,
     'uname -sm',
     'exit 3',
   ].join('; ');
+}
+
+const installedRuntimes = 'node nodejs /usr/local/bin/node /usr/bin/node /usr/bin/nodejs';
+
+/** Runtimes that were shipped: only out of folders, and of files, that nobody but the account itself can have put there. */
+function cachedRuntimes(run: string): readonly string[] {
+  return [
+    enterFunction,
+    `for d in ${homeCache} ${sharedFolders}; do if enter "$d"; then for n in "$PWD"/*/node; do if [ -f "$n" ] && [ -x "$n" ] && [ -O "$n" ]; then ${run}; fi; done; fi; done`,
+  ];
 }
 
 /** A word inside the script itself, which only sh reads: double quotes are enough for what a path may hold. */

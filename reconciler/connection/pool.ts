@@ -24,11 +24,12 @@ import { connectionProblem } from '../base/problem-codes/connection.ts';
 import type { AgentBundle } from './agent-bundle.ts';
 import { agentBundle } from './agent-bundle.ts';
 import { openSession, type SessionDeadlines, sessionDeadlines } from './agent-session.ts';
-import { startAgent } from './bootstrap.ts';
 import { Gate } from './gate.ts';
 import { defaultKnownHosts } from './host-keys.ts';
 import type { Runner } from './line.ts';
 import { localRunner } from './local.ts';
+import type { RuntimeShipping } from './runtime/shipping.ts';
+import { startWithRuntime } from './runtime/start-with-runtime.ts';
 import type { HostSession, SessionPool } from './session.ts';
 import { connectionKey, contextKey } from './spec-key.ts';
 import type { SshOptions } from './ssh.ts';
@@ -49,6 +50,8 @@ export interface PoolOptions {
   readonly atOnce: number;
   readonly tuning: TuningDefaults;
   readonly runtime: RuntimeDefaults;
+  /** Gives runtimes to hosts without one; left out, such a host is refused. */
+  readonly shipping?: RuntimeShipping | undefined;
 }
 
 /** What a pool uses unless told otherwise; `onWarning` hears of host keys accepted without being known. */
@@ -176,7 +179,8 @@ export class ConnectionPool implements SessionPool {
     return this.#starting.pass(async () => {
       const bundle = await this.#bundle();
       if (!bundle.ok) return bundle;
-      const agent = await startAgent(runner, spec, {
+      const agent = await startWithRuntime(runner, spec, {
+        shipping: this.#options.shipping,
         bundle: bundle.value,
         startDeadline: spec.become === undefined ? startDeadline : startDeadline * 2,
         signal: this.#abort.signal,
