@@ -62,6 +62,27 @@ export interface RunSummary {
   readonly problem?: Problem | undefined;
 }
 
+/** A Node on its way to a host that has none. */
+export interface RuntimeProgress {
+  readonly host: string;
+  /** `prepares`: it is fetched or packed here; `begins`: this is what will be sent; `sends`: so much has left. */
+  readonly stage: (typeof runtimeStages)[number];
+  /** Of the Node; empty while it is not known. */
+  readonly version: string;
+  readonly platform: string;
+  /** Why the host needs it. */
+  readonly why: string;
+  /** The folder on the host. */
+  readonly place: string;
+  /** Whether it stays there. */
+  readonly keep: boolean;
+  /** Bytes to send, and bytes that have left. */
+  readonly size: number;
+  readonly sent: number;
+}
+
+export const runtimeStages = ['prepares', 'begins', 'sends', 'done'] as const;
+
 interface Stamp {
   readonly run: string;
   /** ISO 8601, UTC. */
@@ -94,6 +115,7 @@ export type RunEvent = Stamp &
         readonly waves: number;
       }
     | { readonly type: 'host-connecting'; readonly host: string }
+    | ({ readonly type: 'host-runtime' } & RuntimeProgress)
     | { readonly type: 'host-connected'; readonly host: string; readonly milliseconds: number }
     | {
         readonly type: 'host-failed';

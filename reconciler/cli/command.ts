@@ -51,6 +51,8 @@ export interface Options {
   readonly convergedTimeout?: string | undefined;
   readonly host?: string | undefined;
   readonly dir?: string | undefined;
+  /** false: a Node shipped to a host does not stay there. */
+  readonly cache?: boolean | undefined;
 }
 
 export interface Invocation {
@@ -70,6 +72,7 @@ export const optionNames = [
   'convergedTimeout',
   'host',
   'dir',
+  'cache',
 ] as const;
 /** Options besides the common ones. */
 export type OptionName = (typeof optionNames)[number];

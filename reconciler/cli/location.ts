@@ -16,6 +16,11 @@ export function policyLocation(
   return /^[a-z+]+:\/\//.test(options.repo) ? options.repo : resolve(directory, options.repo);
 }
 
+/** What can be made again: under the user's cache home (XDG Base Directory). */
+export function cacheDirectory({ environment, home }: Pick<Surroundings, 'environment' | 'home'>): string {
+  return join(environment.XDG_CACHE_HOME || join(home, '.cache'), 'towline');
+}
+
 /** --state, else TOWLINE_STATE, else a directory of its own per policy under the user's state home (XDG Base Directory). */
 export function stateDirectory(
   options: Pick<Options, 'repo' | 'state'>,

@@ -36,6 +36,7 @@ const ownOptions: Readonly<Record<OptionName, () => Option>> = {
   convergedTimeout: () =>
     new Option('--converged-timeout <SECONDS>', 'exit after so many seconds without anything to do'),
   host: () => new Option('--host <HOST>', 'only what concerns this host'),
+  cache: () => new Option('--no-cache', 'remove a Node that was shipped to a host once it runs'),
   dir: () => new Option('--dir <DIR>', 'a new or empty directory that is kept afterwards'),
 };
 

@@ -10,6 +10,7 @@ import type { Defaults } from '../../inventory/defaults.ts';
 import type { EventSink } from '../base/event.ts';
 import { Claims } from '../claims.ts';
 import { ConnectionPool, poolOptions } from '../connection/pool.ts';
+import { RuntimeShipping } from '../connection/runtime/shipping.ts';
 import type { SessionPool } from '../connection/session.ts';
 import { Environments } from '../environments.ts';
 import { readHoldings } from '../holdings.ts';
@@ -28,7 +29,7 @@ import type { Services } from '../steps/run.ts';
 import type { Invocation } from './command.ts';
 import { readDefaults } from './defaults-file.ts';
 import type { LocalHost } from './local-host.ts';
-import { policyLocation, stateDirectory } from './location.ts';
+import { cacheDirectory, policyLocation, stateDirectory } from './location.ts';
 import { createOutput, type Output } from './output.ts';
 
 export interface WorkspaceOptions {
@@ -125,9 +126,13 @@ async function assemble(invocation: Invocation, parts: Parts): Promise<Workspace
       output.remark(`history of run ${run}: ${lost} events lost: ${String(error)}`),
   });
   const engine: PolicyEngine = createPolicyEngine();
-  const lines = new ConnectionPool(
-    poolOptions((host, warning) => output.remark(`${host}: ${warning}`), defaults),
-  );
+  const shipping = new RuntimeShipping({
+    ship: defaults.runtime.ship,
+    cache: defaults.runtime.cache && invocation.options.cache !== false,
+    folder: cacheDirectory(surroundings),
+  });
+  const onWarning = (host: string, warning: string): void => output.remark(`${host}: ${warning}`);
+  const lines = new ConnectionPool({ ...poolOptions(onWarning, defaults), shipping });
   const pool = registering(options.local?.through(lines) ?? lines, secrets);
   const environments = new Environments({
     source,
@@ -141,6 +146,7 @@ async function assemble(invocation: Invocation, parts: Parts): Promise<Workspace
     store,
     facts: await FactsBook.open(store.facts, options.state === 'write'),
     pool,
+    shipping,
     engine,
     clock,
     defaults,

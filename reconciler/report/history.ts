@@ -79,6 +79,8 @@ function begin(outputLeft: number): Kept {
 }
 
 function keep(kept: Kept, event: RunEvent): void {
+  // How far a shipment is interests nobody later.
+  if (event.type === 'host-runtime' && event.stage === 'sends') return;
   if (event.type !== 'host-event' || event.event.event !== 'output') {
     if (event.type === 'host-finished') noteDropped(kept, `${event.host}\n${event.role}`, event.at);
     if (event.type === 'run-finished')

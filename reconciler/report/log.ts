@@ -54,6 +54,8 @@ function noteworthy(event: RunEvent): LogRecord | undefined {
       return plannedRecord(event);
     case 'problem':
       return { level: 'error', message: 'problem', fields: problemFields(event.problem) };
+    case 'host-runtime':
+      return runtimeRecord(event);
     case 'host-failed':
       return {
         level: 'warn',
@@ -82,6 +84,13 @@ function plannedRecord(event: Extract<RunEvent, { type: 'planned' }>): LogRecord
     message: 'planned',
     fields: { affected: affected.length, current, hosts, milliseconds },
   };
+}
+
+function runtimeRecord(event: Extract<RunEvent, { type: 'host-runtime' }>): LogRecord | undefined {
+  const { host, stage, version, platform, why, place, keep, size } = event;
+  if (stage !== 'begins' && stage !== 'done') return undefined;
+  const message = stage === 'begins' ? 'sending a runtime' : 'runtime sent';
+  return { level: 'info', message, fields: { host, version, platform, place, keep, size, why } };
 }
 
 function finishedRecord(event: Extract<RunEvent, { type: 'host-finished' }>): LogRecord | undefined {

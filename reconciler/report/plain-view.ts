@@ -11,6 +11,7 @@ import { actionMark } from './change-text.ts';
 import { counted } from './host-list.ts';
 import { type Line, toned } from './line.ts';
 import { countSpans, filesText, isDry, modeWords, runTitle, triggerWords } from './run-words.ts';
+import { runtimeSentence } from './runtime-text.ts';
 import type { RunView } from './terminal-state.ts';
 import { durationText } from './time-text.ts';
 
@@ -23,6 +24,8 @@ export function plainLines(event: RunEvent, view: RunView, verbosity: number): L
       return event.affected.length === 0 ? [] : plannedLines(event, view);
     case 'role-started':
       return [roleLine(event)];
+    case 'host-runtime':
+      return runtimeLines(event);
     case 'host-connected':
       return verbosity < 1
         ? []
@@ -60,6 +63,12 @@ export function progressLine(view: RunView, now: number): Line {
   const all = view.planned?.affected.length ?? 0;
   const done = all === 0 ? 'planning' : `${view.pairsDone} of ${counted(all, 'role run')} done`;
   return [toned('dim', `${view.environment}: ${done}, ${durationText(now - view.startedAt)} so far`)];
+}
+
+/** That a Node is sent to a host, before it is, and that it is there. */
+export function runtimeLines(event: Of<'host-runtime'>): Line[] {
+  const said = runtimeSentence(event);
+  return said === undefined ? [] : [hostLine(event.host, '', [said])];
 }
 
 function plannedLines(event: Of<'planned'>, view: RunView): Line[] {

@@ -8,7 +8,15 @@ import { type Change, changeActions } from '../../agent/protocol/change.ts';
 import type { AgentEvent } from '../../agent/protocol/message.ts';
 import { outcomes, type ResourceReport } from '../../agent/protocol/outcome.ts';
 import { dispositions, type Problem } from '../../agent/protocol/problem.ts';
-import { type EventSink, type RunEvent, reasons, runModes, runOutcomes, triggers } from '../base/event.ts';
+import {
+  type EventSink,
+  type RunEvent,
+  reasons,
+  runModes,
+  runOutcomes,
+  runtimeStages,
+  triggers,
+} from '../base/event.ts';
 import { holdOpenOutput } from './redact-output.ts';
 import type { SecretRegistry } from './secret-registry.ts';
 
@@ -19,6 +27,7 @@ export type IsSensitive = (host: string, role: string, resource: string) => bool
 const vocabulary = new Set<string>([
   ...[...triggers, ...runModes, ...reasons, ...runOutcomes, ...outcomes, ...changeActions, ...dispositions],
   ...['run-started', 'revision', 'problem', 'planned', 'role-started', 'host-connecting', 'host-connected'],
+  ...['host-runtime', ...runtimeStages],
   ...['host-failed', 'host-event', 'host-finished', 'released', 'run-finished'],
   ...['started', 'output', 'retrying', 'finished', 'waiting', 'stdout', 'stderr'],
 ]);
@@ -32,6 +41,7 @@ const closed = new Set([
   'action',
   'disposition',
   'stream',
+  'stage',
 ]);
 
 /** The sink in front of all others. */

@@ -57,6 +57,8 @@ const ascii: Readonly<Record<string, string>> = {
   '”': '"',
   '≥': '>=',
   '≤': '<=',
+  '█': '#',
+  '░': '.',
 };
 
 /** A style with the given abilities. */

@@ -7,7 +7,15 @@
 import type { AgentEvent, ConvergeResult } from '../../agent/protocol/message.ts';
 import type { Outcome, ResourceReport } from '../../agent/protocol/outcome.ts';
 import type { Problem } from '../../agent/protocol/problem.ts';
-import type { Affected, RevisionInfo, RunEvent, RunMode, RunSummary, Trigger } from '../base/event.ts';
+import type {
+  Affected,
+  RevisionInfo,
+  RunEvent,
+  RunMode,
+  RunSummary,
+  RuntimeProgress,
+  Trigger,
+} from '../base/event.ts';
 import { OutputLines } from './output-lines.ts';
 
 export type Phase = 'queued' | 'connecting' | 'idle' | 'working' | 'done' | 'failed' | 'unreachable';
@@ -19,6 +27,8 @@ export interface HostView {
   resource: string | undefined;
   /** Why it waits or tries again. */
   note: string | undefined;
+  /** While it is connecting: the Node on its way there. */
+  runtime: RuntimeProgress | undefined;
   /** Milliseconds since the epoch at which the phase began. */
   since: number;
   /** Pairs of this host that are still to do. */
@@ -110,6 +120,9 @@ const takers: { readonly [T in RunEvent['type']]: (view: RunView, event: Of<T>) 
   'host-connecting': (view, event) => {
     enter(view, event, 'connecting');
   },
+  'host-runtime': (view, event) => {
+    hostOf(view, event.host, event.at).runtime = event;
+  },
   'host-connected': (view, event) => {
     enter(view, event, 'idle');
   },
@@ -143,6 +156,7 @@ function hostOf(view: RunView, name: string, at: string): HostView {
     role: undefined,
     resource: undefined,
     note: undefined,
+    runtime: undefined,
     since: Date.parse(at),
     left: 0,
     counts: { unchanged: 0, changed: 0, failed: 0, skipped: 0, unknown: 0 },
@@ -158,6 +172,7 @@ function enter(view: RunView, event: { readonly host: string; readonly at: strin
   host.since = Date.parse(event.at);
   host.resource = undefined;
   host.note = undefined;
+  host.runtime = undefined;
   return host;
 }
 

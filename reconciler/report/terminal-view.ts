@@ -8,6 +8,7 @@ import { cutToWidth, displayWidth, padToWidth } from './display-width.ts';
 import { counted, sortHosts } from './host-list.ts';
 import { type Line, type Span, toned } from './line.ts';
 import { countSpans, isDry, modeWords, runTitle, triggerWords } from './run-words.ts';
+import { runtimeBar } from './runtime-text.ts';
 import type { Style, Tone } from './style.ts';
 import type { HostView, Phase, RunView } from './terminal-state.ts';
 import { durationText } from './time-text.ts';
@@ -150,6 +151,7 @@ function mark(phase: Phase, { style, frame }: LiveOptions): Span {
 }
 
 function doingText(host: HostView, now: number): { readonly text: string; readonly tone: Tone } {
+  if (host.runtime !== undefined) return { text: runtimeBar(host.runtime), tone: 'dim' };
   if (host.phase !== 'working') return { text: phaseWords[host.phase], tone: phaseTone(host.phase) };
   const long = now - host.since >= 5000 ? ` ${elapsed(host.since, now)}` : '';
   const what = host.resource ?? 'working';

@@ -9,7 +9,7 @@ import type { Clock } from '../base/clock.ts';
 import type { EventSink, RunEvent } from '../base/event.ts';
 import { type Line, paintLines } from './line.ts';
 import { OutputLines } from './output-lines.ts';
-import { eventLines, outputLine, plainLines, progressLine } from './plain-view.ts';
+import { eventLines, outputLine, plainLines, progressLine, runtimeLines } from './plain-view.ts';
 import { runTitle } from './run-words.ts';
 import type { Style } from './style.ts';
 import { isQuiet, summaryLines } from './summary-view.ts';
@@ -141,8 +141,9 @@ class Terminal {
     return isQuietEnd ? lines : [...heading, ...lines];
   }
 
-  /** Above a live table only what -v asks for is said; the table shows the rest. */
+  /** Above a live table only what -v asks for is said, and what is sent to a host; the table shows the rest. */
   #liveExtra(event: RunEvent, view: RunView): readonly Line[] {
+    if (event.type === 'host-runtime') return event.stage === 'begins' ? runtimeLines(event) : [];
     const { verbosity } = this.#options;
     return event.type === 'host-event' && verbosity > 0 ? eventLines(event, view, verbosity) : [];
   }

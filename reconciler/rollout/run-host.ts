@@ -15,6 +15,7 @@ import type { RunEvent } from '../base/event.ts';
 import type { LedgerEntry } from '../base/ledger.ts';
 import { planProblem } from '../base/problem-codes/plan.ts';
 import { thrownProblem } from '../base/thrown.ts';
+import type { RuntimeShipping } from '../connection/runtime/shipping.ts';
 import type { HostSession, SessionPool } from '../connection/session.ts';
 import type { Desired } from '../plan/affected.ts';
 import type { FactsBook } from '../state/facts-book.ts';
@@ -50,6 +51,8 @@ export interface HostTools {
   readonly tags?: readonly string[] | undefined;
   readonly skipTags?: readonly string[] | undefined;
   readonly pool: SessionPool;
+  /** Ships runtimes to hosts that have none; left out of what must not write on a host. */
+  readonly shipping?: RuntimeShipping | undefined;
   readonly ledger: LedgerStore;
   readonly facts: FactsBook;
   readonly contents: ContentStore;
@@ -114,13 +117,17 @@ function isPassedOver({ code }: Problem, { signal, superseded }: HostTools): boo
 /** Opens the line, or takes the open one; what a new session says of facts is learned. */
 export async function openSession(
   task: Pick<HostTask, 'spec'> & { readonly desired: { readonly host: string } },
-  tools: Pick<HostTools, 'pool' | 'facts' | 'clock' | 'emit' | 'signal'>,
+  tools: Pick<HostTools, 'pool' | 'shipping' | 'facts' | 'clock' | 'emit' | 'signal'>,
 ): ReturnType<SessionPool['open']> {
   const { host } = task.desired;
   const isOpen = tools.pool.sessions().some((session) => session.host === host);
   const startedAt = tools.clock.now();
   if (!isOpen) tools.emit({ type: 'host-connecting', host });
+  const stop = tools.shipping?.permit(task.spec, (progress) =>
+    tools.emit({ type: 'host-runtime', ...progress }),
+  );
   const opened = await tools.pool.open(task.spec, tools.signal);
+  stop?.();
   if (!opened.ok) return opened;
   if (!isOpen) {
     tools.emit({ type: 'host-connected', host, milliseconds: tools.clock.now() - startedAt });

@@ -11,7 +11,7 @@ import { type Decision, decide, pairKey, type RoleEvaluations } from '../plan/af
 import { openSession } from '../rollout/run-host.ts';
 import { deferredHosts } from './deferred-hosts.ts';
 import { evaluate } from './evaluate-roles.ts';
-import { end, goOn, type Loaded, type Run, type Step } from './run.ts';
+import { end, goOn, type Loaded, looksOnly, type Run, type Step } from './run.ts';
 
 export const decideWork: Step = {
   name: 'decide-work',
@@ -50,6 +50,7 @@ function decideFor(run: Run, applied: ReadonlyMap<string, string>): Decision {
 async function readFacts(run: Run, hosts: readonly string[]): Promise<void> {
   const { inventory, roles } = run.loaded as Loaded;
   const { pool, facts, clock, defaults } = run.services;
+  const shipping = looksOnly(run.request) ? undefined : run.services.shipping;
   const wishOf = new Map(
     (run.evaluations ?? []).flatMap(({ role, hosts: of }) => of.map((host) => [host, role] as const)),
   );
@@ -61,7 +62,7 @@ async function readFacts(run: Run, hosts: readonly string[]): Promise<void> {
     const opened = spec.ok
       ? await openSession(
           { spec: spec.value, desired: { host } },
-          { pool, facts, clock, emit: run.emit, signal: run.signal },
+          { pool, shipping, facts, clock, emit: run.emit, signal: run.signal },
         )
       : spec;
     if (opened.ok) return;

@@ -11,7 +11,7 @@ import { type Decision, pairKey } from '../plan/affected.ts';
 import type { RoleDefinition } from '../policy/model.ts';
 import { rollOut } from '../rollout/roll-out.ts';
 import type { HostTask } from '../rollout/run-host.ts';
-import { goOn, type Loaded, type Run, type Step } from './run.ts';
+import { goOn, type Loaded, looksOnly, type Run, type Step } from './run.ts';
 
 export const rollOutWork: Step = {
   name: 'roll-out-work',
@@ -19,20 +19,21 @@ export const rollOutWork: Step = {
     const { mode, trigger, environment, tags, skipTags } = run.request;
     const loaded = run.loaded as Loaded;
     const tasks = tasksOf(run, loaded);
-    const { store, pool, facts, clock } = run.services;
-    const looksOnly = mode === 'check' || mode === 'drift-report';
+    const { store, pool, shipping, facts, clock } = run.services;
+    const dry = looksOnly(run.request);
     run.rollout = await rollOut(loaded.roles, tasks, {
       parallel: environment.parallel,
       tools: {
         run: run.id,
         environment: environment.name,
         revision: loaded.snapshot.revision.id,
-        mode: looksOnly ? 'check' : 'apply',
+        mode: dry ? 'check' : 'apply',
         drift: mode.startsWith('drift'),
         spreadSeconds: trigger === 'drift' ? environment.drift.spreadSeconds : 0,
         tags,
         skipTags,
         pool,
+        shipping: dry ? undefined : shipping,
         ledger: store.ledger,
         facts,
         contents: loaded.policy.contents,
@@ -42,7 +43,7 @@ export const rollOutWork: Step = {
         superseded: run.superseded,
       },
     });
-    if (!looksOnly) {
+    if (!dry) {
       await release(run);
       await recordUnasked(run);
     }

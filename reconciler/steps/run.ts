@@ -12,6 +12,7 @@ import type { Clock } from '../base/clock.ts';
 import type { RevisionInfo, RunMode, RunOutcome, Trigger } from '../base/event.ts';
 import type { FailedAttempt, LedgerEntry } from '../base/ledger.ts';
 import type { Claims } from '../claims.ts';
+import type { RuntimeShipping } from '../connection/runtime/shipping.ts';
 import type { SessionPool } from '../connection/session.ts';
 import type { Decision, RoleEvaluations } from '../plan/affected.ts';
 import type { Environment } from '../policy/environment.ts';
@@ -70,6 +71,8 @@ export interface Services {
   readonly store: Store;
   readonly facts: FactsBook;
   readonly pool: SessionPool;
+  /** Left out: hosts get no runtimes. */
+  readonly shipping?: RuntimeShipping | undefined;
   readonly engine: PolicyEngine;
   readonly clock: Clock;
   /** What the controller's defaults file says. */
@@ -127,6 +130,11 @@ export const goOn: StepResult = { goOn: true };
 /** Ends the run. */
 export function end(outcome: RunOutcome, problems: readonly Problem[] = []): StepResult {
   return { goOn: false, outcome, problems };
+}
+
+/** Nothing may change on a host. */
+export function looksOnly({ mode }: RunRequest): boolean {
+  return mode === 'check' || mode === 'drift-report';
 }
 
 /** Drift runs and retries are about the revision in force: what is newer and broken does not keep them from it. */

@@ -12,7 +12,7 @@ import { refuse } from '../refuse.ts';
 export const apply: Command = {
   name: 'apply',
   summary: 'bring the hosts to the policy, once',
-  options: ['rev', 'worktree', 'local', 'host', 'force'],
+  options: ['rev', 'worktree', 'local', 'host', 'force', 'cache'],
   examples: [
     ['towline apply', 'what is affected, and nothing else'],
     ['towline apply --limit-hosts "web-*"', 'only these hosts'],

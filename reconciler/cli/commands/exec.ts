@@ -5,10 +5,13 @@
  */
 
 import { connectionFor } from '../../../inventory/connection.ts';
+import type { ConnectionSpec } from '../../../inventory/connection-spec.ts';
 import { limited } from '../../base/limited.ts';
 import { cliProblem } from '../../base/problem-codes/cli.ts';
+import type { SessionPool } from '../../connection/session.ts';
 import { padToWidth } from '../../report/display-width.ts';
 import { escapeText } from '../../report/escape.ts';
+import { runtimeSentence } from '../../report/runtime-text.ts';
 import { type Command, type ExitStatus, exitStatus, type Invocation } from '../command.ts';
 import { type Fleet, readFleet } from '../fleet.ts';
 import { jsonLine } from '../output.ts';
@@ -19,7 +22,7 @@ export const exec: Command = {
   name: 'exec',
   args: '<PATTERN> <CMD...>',
   summary: 'run a program on hosts, without a shell',
-  options: ['timeout', 'worktree'],
+  options: ['timeout', 'worktree', 'cache'],
   examples: [
     ['towline exec "web-*" -- uptime', 'on hosts by name'],
     ['towline exec @db -- systemctl status postgresql', 'on a group'],
@@ -64,6 +67,21 @@ async function runEverywhere(workspace: Workspace, invocation: Invocation, work:
   return ends.every((end) => end === true) ? exitStatus.done : exitStatus.failure;
 }
 
+/** A program may change the host as it likes, so a host without a Node gets one for it. */
+async function openShipping(
+  { services, output }: Workspace,
+  spec: ConnectionSpec,
+  signal: AbortSignal,
+): ReturnType<SessionPool['open']> {
+  const stop = services.shipping?.permit(spec, (progress) => {
+    const said = runtimeSentence(progress);
+    if (said !== undefined) output.remark(`${progress.host}: ${escapeText(said)}`);
+  });
+  const opened = await services.pool.open(spec, signal);
+  stop?.();
+  return opened;
+}
+
 async function runOn(
   workspace: Workspace,
   invocation: Invocation,
@@ -75,7 +93,7 @@ async function runOn(
     else (stream === 'stdout' ? stdout : stderr).write(`${prefix}  ${escapeText(line)}\n`);
   };
   const spec = connectionFor(fleet.inventory, host, {}, workspace.services.defaults);
-  const session = spec.ok ? await workspace.services.pool.open(spec.value, interrupted) : spec;
+  const session = spec.ok ? await openShipping(workspace, spec.value, interrupted) : spec;
   if (!session.ok) {
     workspace.output.problems([session.problem]);
     return false;

@@ -18,7 +18,7 @@ import { chooseWatchers, type Watchers } from '../watchers.ts';
 export const run: Command = {
   name: 'run',
   summary: 'the reconciler: every commit reaches its hosts, drift is looked for on schedule',
-  options: ['once'],
+  options: ['once', 'cache'],
   examples: [
     ['towline run --repo https://git.example.org/policy.git', 'follow a remote'],
     ['towline run --repo /srv/policy.git --env production', 'follow a local repository, one environment'],

@@ -13,7 +13,7 @@ import { chooseWatchers } from '../watchers.ts';
 export const watch: Command = {
   name: 'watch',
   summary: 'push every saved file to the hosts it concerns',
-  options: ['convergedTimeout'],
+  options: ['convergedTimeout', 'cache'],
   examples: [
     ['towline watch --env preview', 'while you write policy'],
     ['towline watch --limit-hosts test-1', 'on one host only'],

@@ -13,6 +13,7 @@ import {
   success,
 } from '../../../agent/protocol/problem.ts';
 import type { ConnectionSpec } from '../../../inventory/connection-spec.ts';
+import type { RuntimeProgress } from '../../base/event.ts';
 import { connectionProblem } from '../../base/problem-codes/connection.ts';
 import type { Runner } from '../line.ts';
 import { type BuildPlaces, findBuild, type RuntimeBuild } from './builds.ts';
@@ -23,24 +24,7 @@ import { forgetPayloads, type Payload, preparePayload } from './prepare.ts';
 import { type Compression, probeHost } from './probe.ts';
 import { type Shipped, shipRuntime } from './ship.ts';
 
-/** How far a shipment is. */
-export interface ShipProgress {
-  /** `prepares`: a build is fetched or packed; `begins`: this is what will be sent. */
-  readonly stage: 'prepares' | 'begins' | 'sends' | 'done';
-  readonly version: string;
-  readonly platform: string;
-  /** Why the host needs one. */
-  readonly why: string;
-  /** The folder on the host. */
-  readonly place: string;
-  /** Whether it stays there. */
-  readonly keep: boolean;
-  /** Bytes to send, and bytes that have left. */
-  readonly size: number;
-  readonly sent: number;
-}
-
-export type ShipListener = (progress: ShipProgress) => void;
+export type ShipListener = (progress: RuntimeProgress) => void;
 
 export interface ShippingOptions {
   /** Whether hosts get runtimes at all, and whether these stay there. */
@@ -175,14 +159,14 @@ export class RuntimeShipping {
   /** Tells the host's listeners; of what is sent, each hundredth once. */
   #teller(
     host: string,
-    shipment: Omit<ShipProgress, 'stage' | 'sent'>,
-  ): (stage: ShipProgress['stage'], sent: number) => void {
+    shipment: Omit<RuntimeProgress, 'host' | 'stage' | 'sent'>,
+  ): (stage: RuntimeProgress['stage'], sent: number) => void {
     let percent = -1;
     return (stage, sent) => {
       const reached = Math.floor((sent / Math.max(1, shipment.size)) * 100);
       if (stage === 'sends' && reached === percent) return;
       percent = reached;
-      for (const listener of this.#permits.get(host) ?? []) listener({ ...shipment, stage, sent });
+      for (const listener of this.#permits.get(host) ?? []) listener({ host, ...shipment, stage, sent });
     };
   }
 }
@@ -191,6 +175,6 @@ function about(
   { version, platform }: Pick<RuntimeBuild, 'version' | 'platform'>,
   { place }: Pick<RuntimeChoice, 'place'>,
   { message }: Problem,
-): Pick<ShipProgress, 'version' | 'platform' | 'place' | 'why'> {
+): Pick<RuntimeProgress, 'version' | 'platform' | 'place' | 'why'> {
   return { version, platform, place: placeName(place), why: message };
 }
