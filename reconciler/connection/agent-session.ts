@@ -113,6 +113,7 @@ export class AgentSession implements HostSession {
     this.ended = parts.line.ended.then((problem) => {
       this.#end = problem ?? connectionProblem('line.closed', 'the session was closed', { where: { host } });
       this.#calls.rejectAll(this.#end);
+      this.#contents.end();
       return problem;
     });
     parts.line.open((message, length) => this.#message(message, length));
