@@ -13,7 +13,7 @@ import { agentProblem } from './protocol/problem-codes.ts';
 /** Kept beyond the converge call they came with. */
 const keptBytesLimit = 16 * 1024 * 1024;
 /** Chunks asked for ahead of the one being written. */
-const window = 4;
+const window = 8;
 
 interface Pull {
   readonly content: Content;
@@ -73,7 +73,7 @@ export class Blobs {
     const size = Math.min(chunkSize, pull.content.size - pull.received);
     if (chunk.bytes.length !== size) pull.problem = corrupt(chunk.sha256);
     pull.received += size;
-    pull.arrived.push(Buffer.from(chunk.bytes));
+    pull.arrived.push(chunk.bytes);
     pull.wake();
   }
 

@@ -1,13 +1,15 @@
 /**
- * One reader of a content for all who read it at the same time, with the last pieces at hand.
- * Invariant: a piece is read once while readers are near each other; what is kept is bounded, however far they are apart.
+ * One reader of a content for all who read it at the same time, with the last blocks at hand.
+ * Invariant: a block is read once while readers are near each other; what is kept is bounded, however far they are apart.
  * Never keeps a content open that nobody reads.
  */
 
 import type { ContentReader, ContentStore } from './content.ts';
 
-/** Pieces kept, of all contents together: with pieces of 256 KiB, 16 MiB. */
-const keptPieces = 64;
+/** A content is read in blocks of this many bytes, whatever pieces are asked for, and one block ahead. */
+const blockBytes = 1024 * 1024;
+/** Blocks kept, of all contents together. */
+const keptBlocks = 16;
 
 interface Shared {
   readonly opened: Promise<ContentReader | undefined>;
@@ -17,7 +19,8 @@ interface Shared {
 export class SharedContents implements ContentStore {
   readonly #store: ContentStore;
   readonly #open = new Map<string, Shared>();
-  readonly #pieces = new Map<string, Promise<Buffer>>();
+  /** By content and place; the least recently asked for first. */
+  readonly #blocks = new Map<string, Promise<Buffer>>();
 
   constructor(store: ContentStore) {
     this.#store = store;
@@ -42,7 +45,7 @@ export class SharedContents implements ContentStore {
     }
     return {
       size: reader.size,
-      read: (offset, count) => this.#piece(reader, `${sha256} ${offset} ${count}`, { offset, count }),
+      read: (offset, count) => this.#read(sha256, reader, { offset, count }),
       close,
     };
   }
@@ -57,25 +60,41 @@ export class SharedContents implements ContentStore {
     shared.users -= 1;
     if (shared.users > 0) return;
     if (this.#open.get(sha256) === shared) this.#open.delete(sha256);
-    for (const key of this.#pieces.keys()) if (key.startsWith(sha256)) this.#pieces.delete(key);
+    for (const key of this.#blocks.keys()) if (key.startsWith(sha256)) this.#blocks.delete(key);
     const reader = await shared.opened.catch(() => undefined);
     await reader?.close();
   }
 
-  #piece(
+  async #read(
+    sha256: string,
     reader: ContentReader,
-    key: string,
     { offset, count }: { readonly offset: number; readonly count: number },
   ): Promise<Buffer> {
-    const kept = this.#pieces.get(key);
-    if (kept !== undefined) return kept;
-    const piece = reader.read(offset, count);
-    this.#pieces.set(key, piece);
-    piece.catch(() => this.#pieces.delete(key));
-    for (const oldest of this.#pieces.keys()) {
-      if (this.#pieces.size <= keptPieces) break;
-      this.#pieces.delete(oldest);
+    const end = Math.min(offset + count, reader.size);
+    const first = Math.floor(offset / blockBytes);
+    const last = Math.floor(Math.max(offset, end - 1) / blockBytes);
+    const parts: Buffer[] = [];
+    for (let index = first; index <= last; index += 1) {
+      const block = await this.#block(sha256, reader, index);
+      const start = index * blockBytes;
+      parts.push(block.subarray(Math.max(0, offset - start), Math.max(0, end - start)));
     }
-    return piece;
+    if ((last + 1) * blockBytes < reader.size) this.#block(sha256, reader, last + 1).catch(() => {});
+    return parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
+  }
+
+  #block(sha256: string, reader: ContentReader, index: number): Promise<Buffer> {
+    const key = `${sha256} ${index}`;
+    const kept = this.#blocks.get(key);
+    const block = kept ?? reader.read(index * blockBytes, blockBytes);
+    this.#blocks.delete(key);
+    this.#blocks.set(key, block);
+    if (kept !== undefined) return kept;
+    block.catch(() => this.#blocks.delete(key));
+    for (const oldest of this.#blocks.keys()) {
+      if (this.#blocks.size <= keptBlocks) break;
+      this.#blocks.delete(oldest);
+    }
+    return block;
   }
 }

@@ -63,7 +63,7 @@ describe('the contents of an agent', () => {
     expect(hash.digest('hex')).toBe(content.sha256);
     expect(asked.length).toBe(257);
     expect(asked.at(-1)).toEqual({ offset: 256 * chunkSize, bytes: 17 });
-    expect(most()).toBeLessThanOrEqual(4 * chunkSize);
+    expect(most()).toBeLessThanOrEqual(8 * chunkSize);
     expect(blobs.held(content)).toBeUndefined();
   });
 

@@ -1,5 +1,5 @@
 /**
- * Many hosts that read one content: each piece is read once while they are near each other, and what is kept is bounded.
+ * Many hosts that read one content: each block is read once while they are near each other, and what is kept is bounded.
  */
 
 import { createHash, randomBytes } from 'node:crypto';
@@ -7,7 +7,9 @@ import { describe, expect, it } from 'vitest';
 import { type ContentReader, heldContent, readWhole } from '../../../reconciler/base/content.ts';
 import { SharedContents } from '../../../reconciler/base/shared-contents.ts';
 
-const piece = 1024;
+/** What one reads for a host at a time, and what is read of the content for it. */
+const piece = 256 * 1024;
+const block = 4 * piece;
 
 /** A store of one content that counts what is asked of it. */
 function counting(bytes: Buffer): {
@@ -50,26 +52,43 @@ async function readAll(reader: ContentReader): Promise<Buffer> {
 }
 
 describe('a content shared by many readers', () => {
-  it('is opened once and each piece is read once while eight read it side by side', async () => {
-    const bytes = randomBytes(300 * piece + 5);
+  it('is opened once and each block is read once while eight read it side by side', async () => {
+    const bytes = randomBytes(20 * block + 5);
     const { sha256, contents, seen } = counting(bytes);
     const readers = await Promise.all(Array.from({ length: 8 }, () => opened(contents, sha256)));
     for (const read of await Promise.all(readers.map(readAll))) expect(read.equals(bytes)).toBe(true);
-    expect(seen).toMatchObject({ opens: 1, reads: 301, closes: 0 });
+    expect(seen).toMatchObject({ opens: 1, reads: 21, closes: 0 });
     await Promise.all(readers.map((reader) => reader.close()));
     await readers[0]?.close();
     expect(seen.closes).toBe(1);
   });
 
-  it('keeps a bounded number of pieces: one who comes far behind reads again', async () => {
-    const bytes = randomBytes(200 * piece);
+  it('keeps a bounded number of blocks: one who comes far behind reads again', async () => {
+    const bytes = randomBytes(30 * block);
     const { sha256, contents, seen } = counting(bytes);
     const [first, late] = [await opened(contents, sha256), await opened(contents, sha256)];
     await readAll(first);
-    await late.read(199 * piece, piece);
-    expect(seen.reads).toBe(200);
+    await late.read(29 * block, piece);
+    expect(seen.reads).toBe(30);
     await late.read(0, piece);
-    expect(seen.reads).toBe(201);
+    expect(seen.reads).toBe(32);
+  });
+
+  it('gives any range, also across blocks and at the end', async () => {
+    const bytes = randomBytes(2 * block + 100);
+    const { sha256, contents } = counting(bytes);
+    const reader = await opened(contents, sha256);
+    for (const [offset, count] of [
+      [block - 10, 20],
+      [0, 2 * block + 100],
+      [2 * block + 90, 1000],
+      [2 * block + 100, 10],
+      [5, 0],
+    ] as const) {
+      const read = await reader.read(offset, count);
+      expect(read.equals(bytes.subarray(offset, offset + count))).toBe(true);
+    }
+    await reader.close();
   });
 
   it('is opened anew after the last has closed it', async () => {
