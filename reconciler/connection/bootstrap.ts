@@ -6,11 +6,11 @@
 
 import { randomBytes } from 'node:crypto';
 import { failure, type Problem, type Result, success } from '../../agent/protocol/problem.ts';
-import { openSecret } from '../../agent/protocol/secret.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
 import type { AgentBundle } from './agent-bundle.ts';
-import { type BecomePlan, becomeRefusal, planBecome } from './become.ts';
+import { type BecomePlan, becomeRefusal, planBecome, withoutPrompts } from './become.ts';
+import { answerPrompt } from './become-dialogue.ts';
 import { describeExit, type Exit, LastLines, type RemoteProcess, type Runner } from './line.ts';
 import { scriptCommand, startCommand } from './loader.ts';
 import { waitForMarker } from './start-marker.ts';
@@ -120,29 +120,26 @@ async function bringUp(start: Start): Promise<Problem | undefined> {
     if (options.payload !== undefined) process.stdin.write(options.payload);
   };
   if (!asks) send();
-  const password = answerPrompts(start);
+  const dialogue =
+    start.become === undefined || target.become === undefined
+      ? undefined
+      : answerPrompt(process, { spec: target.become, plan: start.become });
   const seen = await Promise.race([
     waitForMarker(process.stdout, start.marker, {
       deadline: options.startDeadline,
       signal: options.signal,
       exited: process.exited,
     }),
-    password.wrong,
+    ...(dialogue === undefined ? [] : [dialogue.refused]),
   ]);
-  password.stop();
+  dialogue?.stop();
   const where = { host: target.host };
   switch (seen.name) {
     case 'word':
       if (seen.word === 'ready' && asks) send();
       return seen.word === 'ready' ? undefined : wordProblem(seen.word, seen.rest, where);
-    case 'wrong-password':
-      return connectionProblem(
-        'become.wrong-password',
-        `${target.become?.method} asked for the password again`,
-        {
-          where,
-        },
-      );
+    case 'refused':
+      return { ...seen.problem, where };
     case 'noise':
       return connectionProblem('line.no-marker', `64 KiB came before the agent’s first word: ${seen.text}`, {
         where,
@@ -160,33 +157,6 @@ async function bringUp(start: Start): Promise<Problem | undefined> {
   }
 }
 
-interface PasswordDialogue {
-  readonly wrong: Promise<{ readonly name: 'wrong-password' }>;
-  stop(): void;
-}
-
-/** Answers the prompt once; a second prompt means that the password is wrong. */
-function answerPrompts(start: Start): PasswordDialogue {
-  const { process, become, target } = start;
-  const prompt = become?.prompt;
-  const password = target.become?.password;
-  if (prompt === undefined || password === undefined) return { wrong: new Promise(() => {}), stop: () => {} };
-  const stream = become?.pty ? process.stdout : process.stderr;
-  let text = '';
-  let answered = false;
-  const refused = Promise.withResolvers<{ readonly name: 'wrong-password' }>();
-  const listen = (bytes: Buffer): void => {
-    text = (text + bytes.toString('latin1')).slice(-4096);
-    if (!prompt.test(text)) return;
-    text = '';
-    if (answered) refused.resolve({ name: 'wrong-password' });
-    else process.stdin.write(`${openSecret(password)}\n`);
-    answered = true;
-  };
-  stream.on('data', listen);
-  return { wrong: refused.promise, stop: () => stream.off('data', listen) };
-}
-
 function wordProblem(word: 'old' | 'missing', rest: string, where: { readonly host: string }): Problem {
   switch (word) {
     case 'old':
@@ -202,7 +172,7 @@ function withRefusal(start: Start, printed: string, status: number | null): Prob
   const problem = becomeRefusal(become, `${printed}\n${start.said.text}`.trim(), status);
   return problem === undefined
     ? undefined
-    : { ...problem, where: { host: start.target.host }, lines: start.said.lines };
+    : { ...problem, where: { host: start.target.host }, lines: withoutPrompts(start.said.lines.join('\n')) };
 }
 
 function lateProblem(start: Start, printed: string): Problem {

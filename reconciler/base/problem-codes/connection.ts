@@ -51,13 +51,27 @@ export const connectionProblems = {
   'ssh.channel-refused': retry(
     'The server opened no channel: see MaxSessions, AllowTcpForwarding and forced commands in its sshd_config.',
   ),
-  'become.wrong-password': stalled('Correct towline_become_password.'),
+  'become.wrong-password': stalled(
+    'Correct towline_become_password; su says the same of an account that is locked.',
+  ),
   'become.password-required': stalled(
-    'Set towline_become_password, or allow the account without a password (NOPASSWD).',
+    'Set towline_become_password, or allow the account without a password (NOPASSWD); sudo asks before it says who may.',
   ),
   'become.not-permitted': stalled('Allow the login account to become this user in sudoers (or doas.conf).'),
   'become.tty-required': stalled('Remove requiretty for this account: Towline asks for no terminal.'),
   'become.unavailable': stalled('Install the program on the host, or choose another towline_become method.'),
+  'become.account-expired': stalled(
+    'Renew the account or its password on the host (chage, passwd): it has expired or is locked.',
+  ),
+  'become.misconfigured': stalled(
+    'Mend how the program is installed or configured on the host; the line it printed says what is wrong.',
+  ),
+  'become.no-shell': stalled(
+    'Use sudo or doas for this account: su runs nothing for one whose shell is not in /etc/shells.',
+  ),
+  'become.other-question': stalled(
+    'Only a password can be answered: spare the account other questions, such as a one-time code.',
+  ),
   'become.unknown-user': stalled('Create the account on the host first, or correct towline_become_username.'),
   'runtime.missing': stalled(
     'Install Node 18 or newer on the host (package nodejs), or name its path in towline_runtime.',

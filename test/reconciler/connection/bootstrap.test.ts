@@ -93,7 +93,7 @@ const canBecome = process.getuid?.() === 0 && existsSync('/usr/bin/sudo') && exi
 
 /** A doas that talks to its terminal only. */
 const doasStub = `
-while [ "$1" != sh ]; do shift; done
+while [ "$1" != -- ]; do shift; done; shift
 printf 'doas (me@web1) password: ' > /dev/tty
 stty -echo < /dev/tty; IFS= read -r answer < /dev/tty; stty echo < /dev/tty
 if [ "$answer" = "right horse" ]; then exec "$@"; fi
@@ -235,6 +235,7 @@ describe('starting an agent as another account', () => {
     expect(await outcome(await start(sudo()))).toBe('become.not-permitted');
     stub('sudo', 'echo "sudo: sorry, you must have a tty to run sudo" >&2; exit 1');
     expect(await outcome(await start(sudo('x')))).toBe('become.tty-required');
+    stub('doas', 'echo "env: doas: No such file or directory" >&2; exit 127');
     const doas = await start({ become: { method: 'doas', user: 'root' } });
     expect(await outcome(doas)).toBe('become.unavailable');
     expect(!doas.ok && doas.problem.lines?.length).toBeGreaterThan(0);
