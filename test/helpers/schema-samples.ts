@@ -85,10 +85,21 @@ function wanted({ message, path }: Issue, choice: string | undefined): Node {
   if (message === 'expected a table') return { kind: 'object', members: new Map() };
   if (message === 'is missing') return { kind: 'unknown' };
   if (message === 'does not match ^[0-9a-f]{64}$') return { kind: 'hash' };
-  const words = /^expected ("[^"]*"(?: or "[^"]*")*)$/.exec(message)?.[1];
-  if (words !== undefined)
-    return { kind: 'word', words: words.split(' or ').map((word) => JSON.parse(word)) };
+  const words = message
+    .replace(/^expected /, '')
+    .split(' or ')
+    .map(wordOf);
+  if (!words.includes(undefined)) return { kind: 'word', words };
   throw new Error(`a complaint nobody knows how to answer, at ${path.join('.')}: ${message}`);
+}
+
+/** A word of a closed vocabulary as the complaint spells it: JSON. */
+function wordOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function replaced(node: Node, path: Path, by: Node): Node {
