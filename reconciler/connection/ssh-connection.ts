@@ -10,6 +10,7 @@ import { failure, type Result, success } from '../../agent/protocol/problem.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
 import type { Exit, RemoteProcess, Runner, StartOptions } from './line.ts';
+import { guardReceiveWindow } from './receive-window.ts';
 import { unreachable } from './tcp.ts';
 
 /** Milliseconds. */
@@ -80,6 +81,12 @@ export class SshConnection implements Runner {
     void this.ended.then(() => clearTimeout(timer));
   }
 
+  /** Ends the connection at once: what the far end still has to say is not heard. */
+  #drop(reason: string): void {
+    this.#note(reason);
+    this.#client.destroy();
+  }
+
   #note(reason: string): string {
     this.#lost ??= reason;
     return this.#lost;
@@ -98,8 +105,9 @@ export class SshConnection implements Runner {
     }, this.#deadlines.channel);
     const done = (error: Error | undefined, channel: ClientChannel): void => {
       clearTimeout(timer);
-      if (error) refuse(error.message);
-      else resolve(success(channel));
+      if (error) return refuse(error.message);
+      guardReceiveWindow(channel, () => this.#drop('the server sent more than the window it was granted'));
+      resolve(success(channel));
     };
     try {
       request(done);
