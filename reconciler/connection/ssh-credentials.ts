@@ -1,155 +1,137 @@
 /**
- * What we can prove to a server, in the order we try: key file, ssh-agent, default keys, password, keyboard-interactive.
- * Invariant: every try is written down in words a person can check; a method the server does not allow is not tried.
- * Never asks a person, never forwards an agent.
+ * What we can prove to a server, in the order we try: named keys, keys of the ssh-agent, default keys, password, prompts.
+ * Invariant: each has words for it that a person can check; with a password given, keys of the ssh-agent leave tries for it.
+ * Never asks a person by itself, never forwards an agent.
  */
 
-import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { AnyAuthMethod, AuthenticationType } from 'ssh2';
-import ssh2 from 'ssh2';
+import type { AnyAuthMethod } from 'ssh2';
 import { failure, type Result, success } from '../../agent/protocol/problem.ts';
 import { openSecret } from '../../agent/protocol/secret.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
-import { fingerprint } from './known-hosts.ts';
+import { type Asker, nobodyToAsk } from './asking.ts';
+import { Passphrases } from './passphrases.ts';
+import { expandHome, findIdentities, type Identity } from './ssh-identities.ts';
+import { answerPrompts } from './ssh-prompts.ts';
+import { type PublicKeyContext, publicKeyMethod } from './ssh-publickey.ts';
 
 /** Where credentials are besides the spec. */
 export interface CredentialSources {
   /** Path of the ssh-agent's socket. */
   readonly authSock?: string | undefined;
   readonly defaultKeys: readonly string[];
+  /** Opens encrypted keys; left out, nobody can be asked. */
+  readonly passphrases?: Passphrases | undefined;
+  /** Answers what a server asks besides a password. */
+  readonly asker?: Asker | undefined;
 }
 
-/** What OpenSSH would use for this account. */
-export function ownCredentials(environment: NodeJS.ProcessEnv = process.env): CredentialSources {
+/** What OpenSSH would use for this account, with somebody to ask where there is one. */
+export function ownCredentials(
+  environment: NodeJS.ProcessEnv = process.env,
+  asker: Asker = nobodyToAsk('there is no terminal'),
+): CredentialSources {
   const names = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
   return {
     authSock: environment.SSH_AUTH_SOCK || undefined,
     defaultKeys: names.map((name) => join(homedir(), '.ssh', name)),
+    passphrases: new Passphrases(asker),
+    asker,
   };
+}
+
+/** What a method gets from the attempt it is part of. */
+export interface MethodContext extends PublicKeyContext {
+  /** A prompt of the server that nobody answered. */
+  onUnanswered(prompt: string, reason: string): void;
 }
 
 /** One way to authenticate and what to call it. */
 export interface Credential {
-  readonly kind: AuthenticationType;
+  /** The name that servers know. */
+  readonly wire: 'publickey' | 'password' | 'keyboard-interactive';
   readonly label: string;
-  readonly method: AnyAuthMethod;
+  /** Only where another proof was accepted already, or nothing else is allowed. */
+  readonly lastResort?: boolean | undefined;
+  method(context: MethodContext): AnyAuthMethod;
 }
 
-type Wanted = Pick<ConnectionSpec, 'host' | 'keyFile' | 'password'> & { readonly user: string };
+export interface Credentials {
+  readonly list: readonly Credential[];
+  /** What was left out and why. */
+  readonly notes: readonly string[];
+}
+
+type Wanted = Pick<ConnectionSpec, 'host' | 'address' | 'keyFile' | 'password' | 'ssh'> & {
+  readonly user: string;
+};
+
+/** Servers end a connection after six refused tries unless told otherwise; two are kept for the password. */
+const keysBeforePassword = 4;
 
 /** The credentials for a connection, in order. Fails only when a key file that was named cannot be used. */
 export async function credentialsFor(
   wanted: Wanted,
   sources: CredentialSources,
-): Promise<Result<readonly Credential[]>> {
-  const found: Credential[] = [];
-  if (wanted.keyFile !== undefined) {
-    const key = await readKey(expandHome(wanted.keyFile), wanted.user);
-    const locked = !key.ok && key.locked && sources.authSock !== undefined;
-    if (key.ok) found.push(key.credential);
-    else if (!locked) {
-      const where = { host: wanted.host, file: wanted.keyFile };
-      return failure(connectionProblem('ssh.key-unreadable', `${wanted.keyFile}: ${key.message}`, { where }));
-    }
+): Promise<Result<Credentials>> {
+  const { keyFile, ssh = {}, host, password } = wanted;
+  const named = keyFile === undefined ? ssh.identityFiles : [keyFile];
+  const socket = ssh.identityAgent ?? sources.authSock;
+  const wishes = {
+    named,
+    defaults: sources.defaultKeys,
+    certificates: ssh.certificateFiles ?? [],
+    filesOnly: ssh.identitiesOnly ?? false,
+    socket: socket === 'none' || socket === undefined ? undefined : expandHome(socket),
+  };
+  const passphrases = sources.passphrases ?? new Passphrases(nobodyToAsk('there is no terminal'));
+  const found = await findIdentities(wishes, passphrases);
+  const reason = keyFile === undefined ? undefined : found.unusable.get(expandHome(keyFile));
+  if (reason !== undefined) {
+    const where = { host, file: keyFile ?? '' };
+    return failure(connectionProblem('ssh.key-unreadable', `${keyFile}: ${reason}`, { where }));
   }
-  if (sources.authSock !== undefined) found.push(agentCredential(sources.authSock, wanted.user));
-  for (const path of wanted.keyFile === undefined ? sources.defaultKeys : []) {
-    const key = await readKey(path, wanted.user);
-    if (key.ok) found.push(key.credential);
-  }
-  if (wanted.password !== undefined) found.push(...passwordCredentials(wanted.user, wanted.password));
-  return success(found);
+  const kept = password === undefined ? found.list : withinTries(found.list);
+  const left = found.list.length - kept.length;
+  return success({
+    list: [...kept.map(keyCredential), ...askedCredentials(wanted, sources)],
+    notes: left === 0 ? found.notes : [...found.notes, `left out ${left} more keys of the ssh-agent`],
+  });
 }
 
-/** Gives ssh2 one credential after the other and remembers what was tried and what the server said it allows. */
-export class AuthLedger {
-  readonly #left: Credential[];
-  readonly #user: string;
-  readonly #tried: string[] = [];
-  readonly #allowed = new Set<string>();
-
-  constructor(user: string, credentials: readonly Credential[]) {
-    this.#user = user;
-    this.#left = [...credentials];
-  }
-
-  /** The next method; false when nothing is left. */
-  next(allowed: readonly AuthenticationType[] | null): AnyAuthMethod | false {
-    for (const method of allowed ?? []) this.#allowed.add(method);
-    for (let next = this.#left.shift(); next !== undefined; next = this.#left.shift()) {
-      const wire = next.kind === 'agent' ? 'publickey' : next.kind;
-      if (allowed !== null && allowed.length > 0 && !allowed.includes(wire)) continue;
-      this.#tried.push(next.label);
-      return next.method;
-    }
-    if (this.#tried.length > 0) return false;
-    this.#tried.push('no credentials');
-    return { type: 'none', username: this.#user };
-  }
-
-  /** What was tried and allowed, for a Problem. */
-  get story(): string {
-    const allowed = [...this.#allowed];
-    const server = allowed.length === 0 ? 'did not say what it allows' : `allows ${allowed.join(', ')}`;
-    return `tried ${this.#tried.join('; ') || 'nothing'}; the server ${server}`;
-  }
-
-  /** The last thing tried: what let us in, after success. */
-  get last(): string {
-    return this.#tried.at(-1) ?? 'nothing';
-  }
+/** Named keys all count; of the others as many as leave the password its tries. */
+function withinTries(identities: readonly Identity[]): readonly Identity[] {
+  let room = keysBeforePassword - identities.filter(({ named }) => named).length;
+  return identities.filter(({ named }) => named || room-- > 0);
 }
 
-type KeyRead =
-  | { readonly ok: true; readonly credential: Credential }
-  | { readonly ok: false; readonly locked: boolean; readonly message: string };
-
-async function readKey(path: string, username: string): Promise<KeyRead> {
-  let text: Buffer;
-  try {
-    text = await readFile(path);
-  } catch (error) {
-    return { ok: false, locked: false, message: (error as Error).message };
-  }
-  const parsed = ssh2.utils.parseKey(text);
-  if (parsed instanceof Error) {
-    const locked = /encrypted|passphrase/i.test(parsed.message);
-    const message = locked ? 'it has a passphrase; load it into an ssh-agent' : parsed.message;
-    return { ok: false, locked, message };
-  }
-  const key = Array.isArray(parsed) ? parsed[0] : parsed;
-  if (key === undefined || !key.isPrivateKey())
-    return { ok: false, locked: false, message: 'it is no private key' };
-  const label = `key ${path} (${key.type} ${fingerprint(key.getPublicSSH())})`;
-  return { ok: true, credential: { kind: 'publickey', label, method: { type: 'publickey', username, key } } };
+function keyCredential(identity: Identity): Credential {
+  return {
+    wire: 'publickey',
+    label: identity.label,
+    method: (context) => publicKeyMethod(identity, context),
+  };
 }
 
-function agentCredential(socket: string, username: string): Credential {
-  return { kind: 'agent', label: `ssh-agent ${socket}`, method: { type: 'agent', username, agent: socket } };
-}
-
-function passwordCredentials(
-  username: string,
-  secret: NonNullable<ConnectionSpec['password']>,
-): readonly Credential[] {
-  const password = openSecret(secret);
-  return [
-    { kind: 'password', label: 'password', method: { type: 'password', username, password } },
-    {
-      kind: 'keyboard-interactive',
-      label: 'keyboard-interactive',
-      method: {
-        type: 'keyboard-interactive',
-        username,
-        prompt: (_name, _instructions, _language, prompts, finish) => finish(prompts.map(() => password)),
-      },
-    },
-  ];
-}
-
-function expandHome(path: string): string {
-  return path.startsWith('~/') ? join(homedir(), path.slice(2)) : path;
+function askedCredentials(wanted: Wanted, sources: CredentialSources): readonly Credential[] {
+  const { user: username, password: secret } = wanted;
+  const asked: Credential = {
+    wire: 'keyboard-interactive',
+    label: 'keyboard-interactive',
+    lastResort: secret === undefined,
+    method: (context) => ({
+      type: 'keyboard-interactive',
+      username,
+      prompt: answerPrompts(wanted, sources.asker ?? nobodyToAsk('there is no terminal'), context),
+    }),
+  };
+  if (secret === undefined) return [asked];
+  const plain: Credential = {
+    wire: 'password',
+    label: 'password',
+    method: () => ({ type: 'password', username, password: openSecret(secret) }),
+  };
+  return [plain, asked];
 }

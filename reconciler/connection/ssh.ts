@@ -11,9 +11,12 @@ import ssh2 from 'ssh2';
 import { failure, type Problem, type Result, success } from '../../agent/protocol/problem.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
+import { AuthLedger } from './auth-ledger.ts';
 import { type HostKeyOptions, type HostKeyVerifier, hostKeyVerifier } from './host-keys.ts';
+import { Patience } from './patience.ts';
 import { SshConnection, type SshDeadlines } from './ssh-connection.ts';
-import { AuthLedger, type CredentialSources, credentialsFor } from './ssh-credentials.ts';
+import { type CredentialSources, credentialsFor, type MethodContext } from './ssh-credentials.ts';
+import { onTryEnded } from './ssh2-internals.ts';
 import { openTcp } from './tcp.ts';
 
 export interface SshOptions {
@@ -43,12 +46,38 @@ export async function connectSsh(
   if (!credentials.ok) return credentials;
   const verifier = await hostKeyVerifier(spec, options.hostKeys);
   if (!verifier.ok) return verifier;
-  const socket = await openWay(spec, options, parent);
-  if (!socket.ok) return socket;
-  const ledger = new AuthLedger(user, credentials.value);
-  const attempt = { spec, user, options, ledger, verifier: verifier.value, socket: socket.value };
-  const client = await handshake(attempt);
-  return client.ok ? success(new SshConnection(spec, client.value, options.deadlines)) : client;
+  const patience = new Patience();
+  const once = async (): Promise<Result<Client>> => {
+    const socket = await openWay(spec, options, parent);
+    if (!socket.ok) return socket;
+    const ledger = new AuthLedger(user, credentials.value);
+    return handshake({
+      spec,
+      user,
+      options,
+      ledger,
+      patience,
+      verifier: verifier.value,
+      socket: socket.value,
+    });
+  };
+  let client = await once();
+  if (!client.ok && patience.waits !== undefined && options.signal?.aborted !== true) {
+    // The server did not wait as long as the person took to answer; with the answer it goes quickly.
+    await patience.waits;
+    client = await once();
+  }
+  return client.ok ? success(new SshConnection(spec, client.value, deadlinesOf(spec, options))) : client;
+}
+
+function deadlinesOf({ ssh }: ConnectionSpec, { deadlines }: SshOptions): SshDeadlines {
+  const { connectTimeout, keepalive } = ssh ?? {};
+  const tcp = connectTimeout === undefined ? deadlines.tcp : connectTimeout * 1000;
+  return {
+    ...deadlines,
+    tcp,
+    keepalive: keepalive === undefined ? deadlines.keepalive : keepalive.interval * 1000,
+  };
 }
 
 async function openWay(
@@ -56,7 +85,7 @@ async function openWay(
   options: SshOptions,
   parent?: SshConnection,
 ): Promise<Result<Duplex>> {
-  if (parent === undefined) return openTcp(spec, options.deadlines.tcp, options.signal);
+  if (parent === undefined) return openTcp(spec, deadlinesOf(spec, options).tcp, options.signal);
   return parent.forward(spec);
 }
 
@@ -65,12 +94,13 @@ interface Attempt {
   readonly user: string;
   readonly options: SshOptions;
   readonly ledger: AuthLedger;
+  readonly patience: Patience;
   readonly verifier: HostKeyVerifier;
   readonly socket: Duplex;
 }
 
 function handshake(attempt: Attempt): Promise<Result<Client>> {
-  const { spec, options, socket } = attempt;
+  const { spec, options, socket, patience } = attempt;
   const { promise, resolve } = Promise.withResolvers<Result<Client>>();
   const client = new ssh2.Client();
   let keyProblem: Problem | undefined;
@@ -78,6 +108,7 @@ function handshake(attempt: Attempt): Promise<Result<Client>> {
   let timer: NodeJS.Timeout | undefined;
   const settle = (result: Result<Client>): void => {
     clearTimeout(timer);
+    patience.onChange = undefined;
     options.signal?.removeEventListener('abort', cancel);
     if (!result.ok) discard(client, socket);
     resolve(result);
@@ -87,17 +118,21 @@ function handshake(attempt: Attempt): Promise<Result<Client>> {
   const late = (): void => fail(lateProblem(attempt, phase));
   const lost = (reason: string, byServer = false): void =>
     fail(
-      phase === 'auth' && byServer ? endedProblem(attempt, reason) : brokenProblem(attempt, phase, reason),
+      phase === 'auth' && byServer ? refusedProblem(attempt, reason) : brokenProblem(attempt, phase, reason),
     );
-  timer = setTimeout(late, options.deadlines.handshake);
+  const startTimer = (): void => {
+    clearTimeout(timer);
+    if (patience.waits === undefined) timer = setTimeout(late, options.deadlines[phase]);
+  };
+  patience.onChange = startTimer;
+  startTimer();
   client.once('handshake', () => {
     phase = 'auth';
-    clearTimeout(timer);
-    timer = setTimeout(late, options.deadlines.auth);
+    startTimer();
   });
   client.once('ready', () => settle(success(client)));
   client.on('error', (error: Error & ClientErrorExtensions & { readonly code?: unknown }) => {
-    // A dead ssh-agent is one failed try; the library goes on with the next method by itself.
+    // A key that could not be used is one failed try; the library goes on with the next method by itself.
     if (error.level === 'agent') return;
     if (error.level === 'client-authentication') fail(refusedProblem(attempt));
     // A number is the server's own word (RFC 4253 §11.1); a socket's error has a name.
@@ -109,27 +144,39 @@ function handshake(attempt: Attempt): Promise<Result<Client>> {
     keyProblem = problem;
   };
   try {
-    client.connect(clientConfig(attempt, note));
+    client.connect(clientConfig(attempt, client, note));
+    onTryEnded(client, (allowed, isPartial) => attempt.ledger.heard(allowed, isPartial));
   } catch (error) {
     fail(connectionProblem('ssh.handshake-failed', (error as Error).message, { where: { host: spec.host } }));
   }
   return promise;
 }
 
-function clientConfig(attempt: Attempt, note: (problem: Problem | undefined) => void): ConnectConfig {
-  const { user, socket, verifier, options, ledger } = attempt;
+function clientConfig(
+  attempt: Attempt,
+  client: Client,
+  note: (problem: Problem | undefined) => void,
+): ConnectConfig {
+  const { user, socket, verifier, options, ledger, patience, spec } = attempt;
+  const context: MethodContext = {
+    user,
+    client,
+    wait: (work) => patience.wait(work),
+    onLocked: (label, reason) => ledger.onLocked(label, reason),
+    onUnanswered: (prompt, reason) => ledger.onUnanswered(prompt, reason),
+  };
   return {
     username: user,
     sock: socket as NonNullable<ConnectConfig['sock']>,
     readyTimeout: 0,
-    keepaliveInterval: options.deadlines.keepalive,
-    keepaliveCountMax: 3,
+    keepaliveInterval: deadlinesOf(spec, options).keepalive,
+    keepaliveCountMax: spec.ssh?.keepalive?.count ?? 3,
     algorithms: {
       cipher: [...ciphers],
       serverHostKey: [...verifier.algorithms] as never,
     },
     hostVerifier: verifyOnce(verifier, note),
-    authHandler: (allowed, _partial, next) => next((ledger.next(allowed) || false) as never),
+    authHandler: (_allowed, _partial, next) => next((ledger.next(context) || false) as never),
   };
 }
 
@@ -193,15 +240,16 @@ function brokenProblem(attempt: Attempt, phase: 'handshake' | 'auth', reason: st
 }
 
 /** Servers end the connection, with a word, after too many tries: that is a refusal too. */
-function endedProblem({ spec, user, ledger }: Attempt, reason: string): Problem {
-  return connectionProblem('ssh.auth-refused', `${user}@${spec.address}: ${reason}; ${ledger.story}`, {
-    where: { host: spec.host },
-  });
-}
-
-function refusedProblem(attempt: Attempt): Problem {
-  const { spec, user, ledger } = attempt;
-  return connectionProblem('ssh.auth-refused', `${user}@${spec.address} was refused: ${ledger.story}`, {
-    where: { host: spec.host },
-  });
+function refusedProblem({ spec, user, ledger }: Attempt, reason?: string): Problem {
+  const { locked, unanswered } = ledger.obstacles;
+  const code =
+    locked.length > 0
+      ? 'ssh.key-locked'
+      : unanswered.length > 0
+        ? 'ssh.prompt-unanswered'
+        : 'ssh.auth-refused';
+  const where = { host: spec.host };
+  const who = `${user}@${spec.address}`;
+  const what = reason === undefined ? `${who} was refused` : `${who}: ${reason}`;
+  return connectionProblem(code, `${what}${reason === undefined ? ': ' : '; '}${ledger.story}`, { where });
 }

@@ -22,7 +22,13 @@ export const connectionProblems = {
   ),
   'ssh.auth-timeout': retry('The server took too long to decide; look at its authentication log.'),
   'ssh.key-unreadable': stalled(
-    'Check the path in towline_ssh_key, its permissions, and that the key has no passphrase.',
+    'Check the path in towline_ssh_key, its permissions, and that it is a private key.',
+  ),
+  'ssh.key-locked': stalled(
+    'Load the key into an ssh-agent (ssh-add), or run Towline at a terminal, where it asks for the passphrase once.',
+  ),
+  'ssh.prompt-unanswered': stalled(
+    'Set towline_ssh_password if it asks for the password; for a one-time code run Towline at a terminal, or give the account a key.',
   ),
   'ssh.host-key-unknown': stalled(
     'Compare the fingerprint with the host’s own, then add the key to known_hosts, or use accept-new for the first contact.',
@@ -30,7 +36,7 @@ export const connectionProblems = {
   'ssh.host-key-changed': stalled(
     'If the host was really set up anew, remove the old line; otherwise someone may be in between.',
   ),
-  'ssh.host-key-not-pinned': stalled('List the host’s present key in towline_host_key if you trust it.'),
+  'ssh.host-key-not-pinned': stalled('List the host’s present key in towline_pinned_keys if you trust it.'),
   'ssh.host-key-revoked': stalled('This key was marked as revoked: give the host a new host key.'),
   'ssh.host-ca-unsupported': stalled(
     'Host certificates are not supported yet: add the host’s plain key to known_hosts beside the @cert-authority line.',
@@ -73,6 +79,28 @@ export const connectionProblems = {
     'Only a password can be answered: spare the account other questions, such as a one-time code.',
   ),
   'become.unknown-user': stalled('Create the account on the host first, or correct towline_become_username.'),
+  'ssh.client-missing': stalled(
+    'Install the OpenSSH client (package openssh-client) where the connection starts from.',
+  ),
+  'ssh.client-refused': stalled('Mend what ssh complains of; ssh -G HOST shows what it reads.'),
+  'ssh.client-failed': retry(
+    'The OpenSSH client gave up; its last lines are shown, and ssh -v to the host shows more.',
+  ),
+  'ssh.password-not-relayed': stalled(
+    'Give the relay’s account a key for this host, or set towline_relay = false on the relay: passwords stay on the controller.',
+  ),
+  'container.missing': stalled('Create the container, or correct its name in towline_host.'),
+  'container.not-running': retry('Start the container; it is tried again.'),
+  'container.not-permitted': stalled(
+    'Let the account that runs the container’s program use it: often root, by towline_become on the host it goes via.',
+  ),
+  'container.unreachable': retry(
+    'The service that runs the containers did not answer; see that it is running and its address is right.',
+  ),
+  'container.no-program': stalled(
+    'Install the program where the container is entered from, or name that host in towline_via.',
+  ),
+  'container.no-shell': stalled('The image needs a POSIX sh; add one, or use an image that has it.'),
   'runtime.missing': stalled(
     'Install Node 18 or newer on the host (package nodejs), or name its path in towline_runtime.',
   ),

@@ -185,12 +185,10 @@ describe('authentication', () => {
     const locked = join(folder, 'locked');
     rmSync(locked, { force: true });
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', 'passphrase', '-f', locked]);
-    for (const keyFile of [text, locked, `${locked}.pub`, join(folder, 'missing'), '~/no/such/key']) {
+    for (const keyFile of [text, `${locked}.pub`, join(folder, 'missing'), '~/no/such/key']) {
       const refused = await connect({ ...loose, keyFile });
       expect(refused).toMatchObject({ ok: false, problem: { code: 'ssh.key-unreadable' } });
     }
-    const refused = await connect({ ...loose, keyFile: locked });
-    expect(!refused.ok && refused.problem.message).toContain('passphrase');
   });
 
   it('looks for credentials where OpenSSH does', () => {
@@ -330,6 +328,8 @@ describe.skipIf(!hasSshd)('a real OpenSSH server', () => {
       noKey,
       options({}, { credentials: { authSock: join(folder, 'nothing'), defaultKeys: [] } }),
     );
-    expect(!refused.ok && refused.problem.message).toContain('tried ssh-agent');
+    expect(!refused.ok && refused.problem.message).toMatch(
+      /tried no credentials; ssh-agent .* cannot be used: .*ENOENT/,
+    );
   });
 });

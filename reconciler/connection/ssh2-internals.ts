@@ -1,0 +1,64 @@
+/**
+ * The only place that reaches into the ssh2 library: proofs by certificate, and what a server says after each try.
+ * Invariant: ssh2 is pinned to one version, and tests log in by certificate and after partial success to real servers.
+ * Never changes the library for other connections.
+ */
+
+import type { Client } from 'ssh2';
+import { sshString } from './ssh-blob.ts';
+
+interface Protocol {
+  readonly _packetRW: {
+    readonly write: {
+      readonly allocStart: number;
+      alloc(size: number): Buffer;
+      finalize(packet: Buffer): Buffer;
+    };
+  };
+  readonly _cipher: { encrypt(packet: Buffer): void };
+  readonly _authsQueue: string[];
+  readonly _handlers: { USERAUTH_FAILURE?: FailureHandler };
+}
+type FailureHandler = (
+  protocol: Protocol,
+  allowed: readonly string[] | undefined,
+  isPartial: boolean,
+) => void;
+
+function protocolOf(client: Client): Protocol {
+  return (client as unknown as { readonly _protocol: Protocol })._protocol;
+}
+
+export interface Proof {
+  /** What was signed: the session's id and the request. */
+  readonly data: Buffer;
+  readonly signature: Buffer;
+  /** The signature's; the library would name the certificate's here, which servers refuse. */
+  readonly algorithm: string;
+}
+
+/** Sends a request that was signed, in place of the library. */
+export function sendProof(client: Client, { data, signature, algorithm }: Proof): void {
+  const protocol = protocolOf(client);
+  const proof = sshString(Buffer.concat([sshString(algorithm), sshString(signature)]));
+  const request = data.subarray(4 + data.readUInt32BE());
+  const { write } = protocol._packetRW;
+  const packet = write.alloc(request.length + proof.length);
+  packet.set(request, write.allocStart);
+  packet.set(proof, write.allocStart + request.length);
+  protocol._authsQueue.push('publickey');
+  protocol._cipher.encrypt(write.finalize(packet));
+}
+
+/** Tells what the server allows after each failed or partial try; the library forgets it where an ssh-agent signs. */
+export function onTryEnded(
+  client: Client,
+  listener: (allowed: readonly string[], isPartial: boolean) => void,
+): void {
+  const handlers = protocolOf(client)._handlers;
+  const own = handlers.USERAUTH_FAILURE;
+  handlers.USERAUTH_FAILURE = (protocol, allowed, isPartial) => {
+    listener(allowed ?? [], isPartial);
+    own?.(protocol, allowed, isPartial);
+  };
+}
