@@ -28,7 +28,7 @@ export interface Sshd {
   stop(): Promise<void>;
 }
 
-/** Starts a server; `settings` are lines of sshd_config. */
+/** Starts a server; `settings` are lines of sshd_config. What it says goes to `log` in the folder. */
 export async function startSshd(folder: string, settings: readonly string[] = []): Promise<Sshd> {
   mkdirSync(folder, { recursive: true });
   if (process.getuid?.() === 0) mkdirSync('/run/sshd', { recursive: true, mode: 0o755 });
@@ -55,7 +55,8 @@ export async function startSshd(folder: string, settings: readonly string[] = []
     'PrintMotd no',
   ];
   writeFileSync(join(folder, 'config'), `${config.join('\n')}\n`);
-  const child = spawn(program, ['-D', '-e', '-f', join(folder, 'config')], { stdio: 'ignore' });
+  const argv = ['-D', '-E', join(folder, 'log'), '-f', join(folder, 'config')];
+  const child = spawn(program, argv, { stdio: 'ignore' });
   await listening(port);
   return {
     port,
