@@ -78,17 +78,19 @@ function directSpec(settings: Settings, { host, user, become, defaults }: Asked)
   const keyPolicy: HostKeyPolicy = pinnedKeys.length > 0 ? 'pinned' : (ssh.hostKeys ?? 'strict');
   const port = settings.value('towline_port');
   const transport = settings.text('towline_transport');
+  const account = user ?? settings.text('towline_ssh_username') ?? ssh.username;
   return {
     kind,
     host,
     address: settings.text('towline_host') ?? host,
     port: typeof port === 'number' ? port : (ssh.port ?? 22),
-    user: user ?? settings.text('towline_ssh_username') ?? ssh.username,
+    user: account,
     password: settings.secret('towline_ssh_password') ?? ssh.password,
     keyFile: settings.text('towline_ssh_key') ?? ssh.key,
     hostKeys: hostKeyPolicies.find((policy) => policy === settings.text('towline_host_keys')) ?? keyPolicy,
     pinnedKeys,
-    become,
+    // Who logs in as the account already is that account: no program is needed, and no second agent.
+    become: become?.user === account ? undefined : become,
     transport: transports.find((known): known is Transport => known === transport) ?? ssh.transport,
     ssh: sshSettings(ssh),
     unsaid: kind === 'ssh' ? unsaidOf(settings, user, ssh) : undefined,

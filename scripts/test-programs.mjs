@@ -10,6 +10,7 @@ export const packages = {
   ssh: 'openssh-client',
   'ssh-keygen': 'openssh-client',
   sudo: 'sudo',
+  doas: 'opendoas',
   ip: 'iproute2',
   nsenter: 'util-linux',
   mount: 'mount',

@@ -69,6 +69,13 @@ describe('the connection to a host', () => {
     ['{ towline_become_password = "x" }', {}, undefined],
     ['{ towline_become = false, towline_become_username = "app" }', {}, undefined],
     ['{ towline_become = false }', { become: 'app' }, { method: 'sudo', user: 'app' }],
+    ['{ towline_ssh_username = "root" }', { become: 'root' }, undefined],
+    ['{ towline_ssh_username = "root", towline_become = "su" }', { user: 'app', become: 'app' }, undefined],
+    [
+      '{ towline_ssh_username = "root", towline_become = "su" }',
+      { user: 'app' },
+      { method: 'su', user: 'root' },
+    ],
   ])('becomes somebody only when asked to: %s with %j', (host, wish, become) => {
     expect(spec(`[hosts]\nh = ${host}`, wish).become).toEqual(become);
   });
