@@ -34,3 +34,38 @@ export interface FailedAttempt {
   /** How many in a row. */
   readonly attempts: number;
 }
+
+/** Applied digests: role → host → digest. */
+export type AppliedDigests = ReadonlyMap<string, ReadonlyMap<string, string>>;
+
+/** Pairs of an environment: those of some roles, and those of some hosts. */
+export interface PairsOf {
+  readonly roles: ReadonlySet<string>;
+  readonly hosts: ReadonlySet<string>;
+}
+
+/**
+ * What was found to be as it should be when each thing had this fingerprint: for every role here and every host here, the
+ * ledger says what the policy says, and it knows of no pair of such a host with another role.
+ */
+export interface Settled {
+  readonly roles: ReadonlyMap<string, SettledRole>;
+  /**
+   * Every host that the ledger knows or that was looked at → fingerprint of it and its facts; empty: not settled, as after
+   * any change of what the ledger knows of it.
+   */
+  readonly hosts: ReadonlyMap<string, string>;
+}
+
+export interface SettledRole {
+  /** Of all that its evaluations read besides the host; empty: never the same. */
+  readonly fingerprint: string;
+  /** Files of the policy that its evaluations look at. */
+  readonly paths: readonly string[];
+}
+
+/** What the ledger knows at one moment. */
+export interface LedgerMoment {
+  readonly applied: AppliedDigests;
+  readonly failed: readonly FailedAttempt[];
+}

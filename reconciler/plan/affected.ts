@@ -8,6 +8,7 @@
 import { canonicalJson } from '../../agent/protocol/json.ts';
 import type { RolePlan } from '../../agent/protocol/plan.ts';
 import type { Place, Problem } from '../../agent/protocol/problem.ts';
+import type { AppliedDigests } from '../base/ledger.ts';
 import type { Evaluation } from '../policy/model.ts';
 
 /** One pair and what it should be. */
@@ -49,16 +50,18 @@ export type Take = (typeof takes)[number];
 
 export interface DecideInput {
   readonly roles: readonly RoleEvaluations[];
-  /** `${host}\n${role}` → applied digest. */
-  readonly applied: ReadonlyMap<string, string>;
-  /** Keys of pairs whose last try did not succeed. */
-  readonly failed: ReadonlySet<string>;
+  /** Of every pair looked at, and of no other. */
+  readonly applied: AppliedDigests;
+  /** Pairs whose last try did not succeed. */
+  readonly failed: readonly { readonly host: string; readonly role: string }[];
   readonly take: Take;
+  /** Pairs that need not be looked at: known to be as they should be. */
+  readonly settled?: number | undefined;
   /** The hosts this run may touch; undefined: every host. Nothing is released under a limit, nor while looking for drift. */
   readonly limit?: ReadonlySet<string> | undefined;
 }
 
-/** Key of a pair in the applied digests. */
+/** Key of a pair in maps of few pairs. */
 export function pairKey(host: string, role: string): string {
   return `${host}\n${role}`;
 }
@@ -68,25 +71,36 @@ export function decide(input: DecideInput): Decision {
   const affected: Desired[] = [];
   const needFacts: { host: string; role: string }[] = [];
   const problems: Problem[] = [];
-  let current = 0;
+  const failedOf = hostsByRole(input.failed);
+  let current = input.settled ?? 0;
   let known = 0;
   for (const { role, hosts, evaluations } of input.roles) {
+    const applied = input.applied.get(role) ?? nothing;
+    const failed = failedOf.get(role);
     for (let index = 0; index < hosts.length; index += 1) {
       const host = hosts[index] as string;
       const evaluation = evaluations[index] as Evaluation;
-      const key = pairKey(host, role);
       if (evaluation.kind === 'not-wanted') continue;
-      const applied = input.applied.get(key);
-      if (applied !== undefined || input.failed.has(key)) known += 1;
+      const digest = applied.get(host);
+      const hasFailed = failed?.has(host) === true;
+      if (digest !== undefined || hasFailed) known += 1;
       if (evaluation.kind === 'failed') problems.push(...evaluation.problems);
       else if (evaluation.kind === 'needs-facts') needFacts.push({ host, role });
-      else if (isLeft(input, key, applied === evaluation.digest)) current += 1;
+      else if (isLeft(input.take, digest === evaluation.digest, hasFailed)) current += 1;
       else affected.push(desired(host, role, evaluation));
     }
   }
   const mayRelease = input.limit === undefined && input.take !== 'applied';
   const released = mayRelease && known < knownPairs(input) ? releasedPairs(input) : [];
   return { affected, current, needFacts, released, problems: unique(problems) };
+}
+
+const nothing: ReadonlyMap<string, string> = new Map();
+
+function hostsByRole(pairs: DecideInput['failed']): ReadonlyMap<string, ReadonlySet<string>> {
+  const roles = new Map<string, Set<string>>();
+  for (const { host, role } of pairs) roles.set(role, (roles.get(role) ?? new Set()).add(host));
+  return roles;
 }
 
 /** Places are worked out only for those that somebody shows. */
@@ -104,10 +118,10 @@ function desired(host: string, role: string, evaluation: Extract<Evaluation, { k
   };
 }
 
-function isLeft({ take, failed }: DecideInput, key: string, isApplied: boolean): boolean {
+function isLeft(take: Take, isApplied: boolean, hasFailed: boolean): boolean {
   switch (take) {
     case 'differing':
-      return isApplied && !failed.has(key);
+      return isApplied && !hasFailed;
     case 'applied':
       return !isApplied;
     case 'all':
@@ -117,25 +131,28 @@ function isLeft({ take, failed }: DecideInput, key: string, isApplied: boolean):
 
 /** Pairs of which the ledger knows something. */
 function knownPairs({ applied, failed }: DecideInput): number {
-  let count = applied.size;
-  for (const key of failed) if (!applied.has(key)) count += 1;
+  let count = failed.filter(({ host, role }) => applied.get(role)?.has(host) !== true).length;
+  for (const hosts of applied.values()) count += hosts.size;
   return count;
 }
 
 function releasedPairs({ roles, applied, failed }: DecideInput): { host: string; role: string }[] {
-  const wanted = new Set<string>();
-  for (const { role, hosts, evaluations } of roles) {
-    for (const [index, host] of hosts.entries()) {
-      if (evaluations[index]?.kind !== 'not-wanted') wanted.add(pairKey(host, role));
-    }
-  }
-  const released: { host: string; role: string }[] = [];
-  for (const key of new Set([...applied.keys(), ...failed])) {
-    if (wanted.has(key)) continue;
-    const cut = key.indexOf('\n');
-    released.push({ host: key.slice(0, cut), role: key.slice(cut + 1) });
-  }
-  return released;
+  const released = new Map<string, { host: string; role: string }>();
+  const wantedOf = new Map(roles.map((each) => [each.role, wantedHosts(each)]));
+  const add = (host: string, role: string): void => {
+    if (wantedOf.get(role)?.has(host) !== true) released.set(pairKey(host, role), { host, role });
+  };
+  for (const [role, hosts] of applied) for (const host of hosts.keys()) add(host, role);
+  for (const { host, role } of failed) add(host, role);
+  return [...released.values()];
+}
+
+/** The hosts that a role is wanted on. */
+export function wantedHosts({
+  hosts,
+  evaluations,
+}: Pick<RoleEvaluations, 'hosts' | 'evaluations'>): ReadonlySet<string> {
+  return new Set(hosts.filter((_, index) => evaluations[index]?.kind !== 'not-wanted'));
 }
 
 /** One mistake in a role shows up once, however many hosts it would have met. */

@@ -12,6 +12,7 @@ import { bundleRole } from './bundle-role.ts';
 import { ContentIndex } from './content-index.ts';
 import type { Defined } from './evaluation/messages.ts';
 import { didYouMean } from './evaluation/nearest-name.ts';
+import { evaluatorFingerprint } from './evaluator-fingerprint.ts';
 import { type EngineParts, type EvaluationCounters, SnapshotPolicy } from './loaded-policy.ts';
 import { LoadedRole } from './loaded-role.ts';
 import type { LoadedPolicy, PolicyEngine } from './model.ts';
@@ -41,7 +42,12 @@ class Engine implements CountingPolicyEngine {
   readonly #closures = new Map<string, { key: string; sources: readonly string[]; role: LoadedRole }[]>();
 
   constructor(runner: RoleRunner) {
-    this.#parts = { runner, index: new ContentIndex(), counters: this.counters };
+    let known: string | undefined;
+    const evaluator = (): string => {
+      known ??= evaluatorFingerprint();
+      return known;
+    };
+    this.#parts = { runner, index: new ContentIndex(), counters: this.counters, evaluator };
   }
 
   async load(snapshot: Snapshot, roles: readonly string[]): Promise<Checked<LoadedPolicy>> {

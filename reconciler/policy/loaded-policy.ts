@@ -4,13 +4,14 @@
  * Never runs code itself; misses go to the worker.
  */
 
+import { hash } from 'node:crypto';
 import type { Json } from '../../agent/protocol/json.ts';
 import type { RolePlan } from '../../agent/protocol/plan.ts';
 import type { Problem } from '../../agent/protocol/problem.ts';
 import { type ContentReader, type ContentStore, heldContent } from '../base/content.ts';
 import { policyProblem } from '../base/problem-codes/policy.ts';
-import type { Snapshot } from '../source/snapshot.ts';
 import { SharedContents } from '../base/shared-contents.ts';
+import type { Snapshot } from '../source/snapshot.ts';
 import { type ContentIndex, treeId } from './content-index.ts';
 import type {
   EvaluationSubject,
@@ -41,6 +42,8 @@ export interface EngineParts {
   readonly runner: RoleRunner;
   readonly index: ContentIndex;
   readonly counters: EvaluationCounters;
+  /** Identity of the program that evaluates. */
+  readonly evaluator: () => string;
 }
 
 interface Asked {
@@ -68,9 +71,8 @@ export class SnapshotPolicy implements LoadedPolicy {
   }
 
   async evaluate(name: string, subjects: readonly Subject[]): Promise<readonly Evaluation[]> {
-    const role = this.#roles.get(name);
-    if (role === undefined) throw new RangeError(`role ${name} is not part of this policy`);
-    const files = this.#fileIds(role);
+    const role = this.#role(name);
+    const files = this.#fileIds(role.needs.keys());
     const answers: Evaluation[] = new Array(subjects.length);
     const open: number[] = [];
     for (const [index, subject] of subjects.entries()) {
@@ -81,8 +83,25 @@ export class SnapshotPolicy implements LoadedPolicy {
     this.#parts.counters.hits += subjects.length - open.length;
     const problem = await this.#answer(role, { subjects, open, answers });
     if (problem === undefined)
-      role.recent.keep({ files: this.#fileIds(role), subjects, evaluations: answers });
+      role.recent.keep({ files: this.#fileIds(role.needs.keys()), subjects, evaluations: answers });
     return answers;
+  }
+
+  fingerprint(name: string, paths: readonly string[]): string {
+    const role = this.#role(name);
+    const parts = [this.#parts.evaluator(), role.code.sourceDigest, role.codeDigest, this.#fileIds(paths)];
+    return hash('sha256', parts.join('\n'));
+  }
+
+  paths(name: string): readonly string[] | undefined {
+    const { isMomentary, needs } = this.#role(name);
+    return isMomentary ? undefined : [...needs.keys()].sort();
+  }
+
+  #role(name: string): LoadedRole {
+    const role = this.#roles.get(name);
+    if (role === undefined) throw new RangeError(`role ${name} is not part of this policy`);
+    return role;
   }
 
   /** Fills in the answers that are open; a problem when the worker could not, which is then their answer. */
@@ -111,11 +130,13 @@ export class SnapshotPolicy implements LoadedPolicy {
     return undefined;
   }
 
-  /** Ids of every file and folder that evaluations of the role have asked for so far. */
-  #fileIds(role: LoadedRole): string {
-    const ids = [...role.needs].map(([path, need]) =>
-      need === 'tree' ? this.#treeId(path.slice(0, -1)) : this.#snapshot.entries.get(path)?.id,
-    );
+  /** Ids of files, and of folders (whose paths end in a slash). */
+  #fileIds(paths: Iterable<string>): string {
+    const ids: string[] = [];
+    for (const path of paths) {
+      const id = path.endsWith('/') ? this.#treeId(path.slice(0, -1)) : this.#snapshot.entries.get(path)?.id;
+      ids.push(`${path}\0${id}`);
+    }
     return ids.join('\n');
   }
 

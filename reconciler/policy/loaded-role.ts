@@ -34,6 +34,8 @@ export class LoadedRole {
   #contents: [Map<string, string>, Map<string, string>] = [new Map(), new Map()];
   readonly contentPaths = new Map<string, Set<string>>();
   defined: DefinedRole | undefined;
+  /** An evaluation read what moves all the time: its answer says nothing of a later one. */
+  isMomentary = false;
   readonly #sourceMapText: string;
   #sourceMap: SourceMap | undefined;
 
@@ -45,6 +47,11 @@ export class LoadedRole {
 
   get file(): string {
     return `roles/${this.code.name}/role.ts`;
+  }
+
+  /** Of the script as it runs. */
+  get codeDigest(): string {
+    return hash('sha256', this.code.code);
   }
 
   /** Notes files an evaluation lacked; once with text, always with text. */
@@ -66,6 +73,7 @@ export class LoadedRole {
   /** Keeps the outcome of an evaluation. */
   keep(outcome: Outcome): Shared {
     const shared = this.#sharedOf(outcome);
+    this.isMomentary ||= outcome.reads.some(({ root, steps }) => root === 'facts' && steps[0] === 'uptime');
     const renewed = this.memo.add(outcome.reads, shared);
     if (renewed) {
       this.#contents = [new Map(), this.#contents[0]];

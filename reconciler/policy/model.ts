@@ -81,4 +81,8 @@ export interface LoadedPolicy {
   readonly contents: ContentStore;
   /** One answer per subject, in order. Answers are shared between hosts that read equal values. */
   evaluate(role: string, subjects: readonly Subject[]): Promise<readonly Evaluation[]>;
+  /** Identity of all that evaluations of a role read besides their subjects, where they look at no files but these. */
+  fingerprint(role: string, paths: readonly string[]): string;
+  /** Files that evaluations of a role have looked at; undefined: one of them read what is true for a moment only. */
+  paths(role: string): readonly string[] | undefined;
 }

@@ -31,9 +31,9 @@ export class RecentAnswers {
     return isSame && files === this.#last.files ? this.#last.evaluations[index] : undefined;
   }
 
-  /** Takes the answers to a whole list in the place of those before. */
+  /** Takes the answers to a list in the place of those before; a question about few hosts does not cost the answers for many. */
   keep(answered: Answered): void {
-    this.#last = answered;
+    if (2 * answered.subjects.length >= this.#last.subjects.length) this.#last = answered;
   }
 
   /** Contents of older answers are being let go. */

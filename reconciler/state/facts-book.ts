@@ -5,40 +5,44 @@
  */
 
 import type { Facts } from '../../agent/protocol/facts.ts';
-import { canonicalJson } from '../../agent/protocol/json.ts';
-import type { FactsStore } from './store.ts';
+import { factsFingerprint } from './facts-fingerprint.ts';
+import type { FactsRecord, FactsStore } from './store.ts';
+
+/** A host's facts, and the identity of what lasts of them. */
+export type HostFacts = Pick<FactsRecord, 'facts' | 'fingerprint'>;
 
 export class FactsBook {
   readonly #store: FactsStore;
   readonly #writes: boolean;
-  readonly #facts = new Map<string, Facts>();
+  readonly #known: Map<string, HostFacts>;
 
-  private constructor(store: FactsStore, writes: boolean) {
+  private constructor(store: FactsStore, writes: boolean, known: ReadonlyMap<string, HostFacts>) {
     this.#store = store;
     this.#writes = writes;
+    this.#known = new Map(known);
   }
 
   /** Reads all that is known. Without `writes`, what is learned is forgotten at the end. */
   static async open(store: FactsStore, writes: boolean): Promise<FactsBook> {
-    const book = new FactsBook(store, writes);
-    for (const [host, { facts }] of await store.all()) book.#facts.set(host, facts);
-    return book;
+    return new FactsBook(store, writes, await store.all());
   }
 
   get(host: string): Facts | undefined {
-    return this.#facts.get(host);
+    return this.#known.get(host)?.facts;
+  }
+
+  /** Both as they are at this moment; what is learned later does not change them. */
+  known(host: string): HostFacts | undefined {
+    return this.#known.get(host);
   }
 
   /** Takes what a host said; true when something besides its uptime is new. */
   async learn(host: string, facts: Facts, at: string): Promise<boolean> {
-    const before = this.#facts.get(host);
-    this.#facts.set(host, facts);
-    if (before !== undefined && lasting(before) === lasting(facts)) return false;
+    const before = this.#known.get(host);
+    const fingerprint = factsFingerprint(facts);
+    this.#known.set(host, { facts, fingerprint });
+    if (before?.fingerprint === fingerprint) return false;
     if (this.#writes) await this.#store.put(host, facts, at);
     return true;
   }
-}
-
-function lasting(facts: Facts): string {
-  return canonicalJson({ ...facts, uptime: null });
 }

@@ -75,9 +75,54 @@ CREATE TABLE run_hosts (
 CREATE INDEX run_hosts_by_run ON run_hosts (run);
 `;
 
+/** A statement run after each kind of change of a table, with the names of the rows it sees. */
+function afterChanges(table: string, statement: (row: 'new' | 'old') => string): string {
+  return (['INSERT', 'UPDATE', 'DELETE'] as const)
+    .map((change) => {
+      const rows = change === 'UPDATE' ? (['old', 'new'] as const) : [change === 'INSERT' ? 'new' : 'old'];
+      const body = rows.map((row) => `${statement(row as 'new' | 'old')};`).join(' ');
+      const name = `${table}_${change.toLowerCase()}_unsettles`;
+      return `CREATE TRIGGER ${name} AFTER ${change} ON ${table} BEGIN ${body} END;`;
+    })
+    .join('\n');
+}
+
+/**
+ * What planning has found to be as it should be: hosts on which nothing was to be done, for the roles beside them. The
+ * triggers keep it true whoever writes: a change of what the ledger knows of a host empties its fingerprint. So every host
+ * that the ledger knows is here, and one that leaves the inventory is noticed.
+ */
+const second = `
+ALTER TABLE facts ADD COLUMN fingerprint TEXT NOT NULL DEFAULT '';
+CREATE TABLE settled_roles (
+  environment INTEGER NOT NULL REFERENCES names,
+  role INTEGER NOT NULL REFERENCES names,
+  fingerprint TEXT NOT NULL,
+  paths TEXT NOT NULL,
+  PRIMARY KEY (environment, role)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE settled_hosts (
+  environment INTEGER NOT NULL REFERENCES names,
+  host INTEGER NOT NULL REFERENCES names,
+  fingerprint TEXT NOT NULL,
+  PRIMARY KEY (environment, host)
+) STRICT, WITHOUT ROWID;
+${['applied', 'failed']
+  .map((table) =>
+    afterChanges(
+      table,
+      // Two statements: the conflict clause of a statement that fires a trigger comes before those inside it.
+      (row) => `DELETE FROM settled_hosts WHERE environment = ${row}.environment AND host = ${row}.host;
+        INSERT INTO settled_hosts VALUES (${row}.environment, ${row}.host, '')`,
+    ),
+  )
+  .join('\n')}
+`;
+
 /** Every step, oldest first. */
 export const migrations: readonly Migration[] = [
   { name: 'ledger, facts, environments, history', sql: first },
+  { name: 'what is settled', sql: second },
 ];
 
 /** How many steps a database has behind it. */

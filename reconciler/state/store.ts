@@ -7,11 +7,27 @@
 import type { Facts } from '../../agent/protocol/facts.ts';
 import type { Problem } from '../../agent/protocol/problem.ts';
 import type { RevisionInfo, RunEvent, RunMode, RunSummary, Trigger } from '../base/event.ts';
-import type { FailedAttempt, LedgerEntry } from '../base/ledger.ts';
+import type {
+  AppliedDigests,
+  FailedAttempt,
+  LedgerEntry,
+  LedgerMoment,
+  PairsOf,
+  Settled,
+} from '../base/ledger.ts';
 
 export interface LedgerStore {
-  /** Applied digests of an environment: `${host}\n${role}` → digest. Bulk, for planning; true until the next write. */
-  digests(environment: string): Promise<ReadonlyMap<string, string>>;
+  /** Applied digests of an environment, of all pairs or of some. Bulk, for planning; true until the next write. */
+  digests(environment: string, of?: PairsOf): Promise<AppliedDigests>;
+  /** How many pairs of an environment are applied. */
+  count(environment: string): Promise<number>;
+  settled(environment: string): Promise<Settled>;
+  /** Puts what `judge` finds settled in the place of what was; it is asked and written in one moment, about the pairs given. */
+  settle(
+    environment: string,
+    of: PairsOf | undefined,
+    judge: (moment: LedgerMoment) => Settled,
+  ): Promise<void>;
   entry(environment: string, host: string, role: string): Promise<LedgerEntry | undefined>;
   /** Many entries, in the order of the pairs. */
   entries(
@@ -28,9 +44,17 @@ export interface LedgerStore {
   environmentsOf(host: string): Promise<readonly string[]>;
 }
 
+export interface FactsRecord {
+  readonly facts: Facts;
+  readonly at: string;
+  /** Of all in them that lasts. */
+  readonly fingerprint: string;
+}
+
 export interface FactsStore {
-  all(): Promise<ReadonlyMap<string, { readonly facts: Facts; readonly at: string }>>;
-  get(host: string): Promise<{ readonly facts: Facts; readonly at: string } | undefined>;
+  /** Of every host; what is not looked at costs next to nothing. */
+  all(): Promise<ReadonlyMap<string, FactsRecord>>;
+  get(host: string): Promise<FactsRecord | undefined>;
   put(host: string, facts: Facts, at: string): Promise<void>;
 }
 

@@ -6,26 +6,27 @@
 
 import { type Problem, placed } from '../../agent/protocol/problem.ts';
 import { connectionFor } from '../../inventory/connection.ts';
+import type { AppliedDigests } from '../base/ledger.ts';
 import { limited } from '../base/limited.ts';
 import { type Decision, decide, pairKey, type RoleEvaluations } from '../plan/affected.ts';
 import { openSession } from '../rollout/run-host.ts';
 import { deferredHosts } from './deferred-hosts.ts';
 import { evaluate } from './evaluate-roles.ts';
+import { isLimited } from './look.ts';
 import { end, goOn, type Loaded, looksOnly, type Run, type Step } from './run.ts';
 
 export const decideWork: Step = {
   name: 'decide-work',
   async take(run) {
-    const { ledger } = run.services.store;
     const { name } = run.request.environment;
-    run.failed = new Map((await ledger.failed(name)).map((each) => [pairKey(each.host, each.role), each]));
+    const failed = await run.services.store.ledger.failed(name);
+    run.failed = new Map(failed.map((each) => [pairKey(each.host, each.role), each]));
     run.deferred = deferredHosts(run);
-    const applied = await ledger.digests(name);
-    let decision = decideFor(run, applied);
+    let decision = await decideNow(run);
     if (decision.needFacts.length > 0 && !run.request.offline && decision.problems.length === 0) {
       await readFacts(run, [...new Set(decision.needFacts.map((pair) => pair.host))]);
-      run.evaluations = await evaluate(run);
-      decision = decideFor(run, applied);
+      await evaluate(run);
+      decision = await decideNow(run);
     }
     if (decision.problems.length > 0) return end('stalled', decision.problems);
     run.decision = decision;
@@ -33,17 +34,28 @@ export const decideWork: Step = {
   },
 };
 
-function decideFor(run: Run, applied: ReadonlyMap<string, string>): Decision {
-  const { mode, force, limitHosts, limitGroups, onlyHosts } = run.request;
+async function decideNow(run: Run): Promise<Decision> {
+  const { mode, force, environment } = run.request;
+  const { ledger } = run.services.store;
   const evaluations = run.evaluations as readonly RoleEvaluations[];
-  const isLimited = onlyHosts !== undefined || limitHosts.length + limitGroups.length > 0;
+  const limit = isLimited(run.request) ? new Set(evaluations.flatMap((each) => each.hosts)) : undefined;
+  const open = run.look?.open;
+  const looked = limit === undefined ? open : { roles: new Set<string>(), hosts: limit };
+  const applied = await ledger.digests(environment.name, looked);
   return decide({
     roles: evaluations,
     applied,
-    failed: new Set(run.failed?.keys()),
+    failed: [...(run.failed?.values() ?? [])],
     take: force ? 'all' : mode.startsWith('drift') ? 'applied' : 'differing',
-    limit: isLimited ? new Set(evaluations.flatMap((each) => each.hosts)) : undefined,
+    settled: open === undefined ? 0 : (await ledger.count(environment.name)) - sizeOf(applied),
+    limit,
   });
+}
+
+function sizeOf(applied: AppliedDigests): number {
+  let size = 0;
+  for (const hosts of applied.values()) size += hosts.size;
+  return size;
 }
 
 /** Opens lines only to learn facts; a host that cannot be reached stays without and is reported. */

@@ -4,40 +4,63 @@
  * Never contacts a host.
  */
 
-import type { Host } from '../../inventory/model.ts';
-import { limitHosts, selectHosts } from '../../inventory/select.ts';
+import type { Host, Inventory } from '../../inventory/model.ts';
+import { type HostTargets, limitHosts, selectHosts } from '../../inventory/select.ts';
 import type { RoleEvaluations } from '../plan/affected.ts';
 import type { RoleDefinition, Subject } from '../policy/model.ts';
+import type { HostFacts } from '../state/facts-book.ts';
+import { look } from './look.ts';
 import { goOn, type Loaded, type Run, type RunRequest, type Step } from './run.ts';
 
 export const evaluateRoles: Step = {
   name: 'evaluate-roles',
   async take(run) {
-    run.evaluations = await evaluate(run);
+    await evaluate(run);
     return goOn;
   },
 };
 
-/** One answer per role and host of it; with `only`, for these hosts. */
-export async function evaluate(run: Run): Promise<readonly RoleEvaluations[]> {
+/** One answer per role and host of it that has to be looked at. */
+export async function evaluate(run: Run): Promise<void> {
   const { inventory, policy, roles } = run.loaded as Loaded;
-  const { environment, extraVariables } = run.request;
-  const about = { name: environment.name, branch: environment.branch };
-  const subjects = new Map<string, Subject>();
-  const subjectOf = (host: Host): Subject => {
-    const known = subjects.get(host.name);
-    if (known !== undefined) return known;
-    const made = { host, facts: run.services.facts.get(host.name), environment: about, extraVariables };
-    subjects.set(host.name, made);
-    return made;
-  };
-  const evaluateRole = async (role: RoleDefinition): Promise<RoleEvaluations> => {
-    const hosts = narrowed(selectHosts(inventory, role.targets), run.request);
-    const evaluations = hosts.length === 0 ? [] : await policy.evaluate(role.name, hosts.map(subjectOf));
-    return { role: role.name, hosts: hosts.map((host) => host.name), evaluations };
+  const seen = await look(run);
+  const { open } = seen;
+  const hostsOf = hostFinder(inventory, run.request);
+  const subjectOf = subjectMaker(run, seen.facts);
+  const evaluateRole = async ({ name, targets }: RoleDefinition): Promise<RoleEvaluations> => {
+    const isWhole = open === undefined || open.roles.has(name);
+    const hosts = isWhole ? hostsOf(targets) : hostsOf(targets).filter((host) => open.hosts.has(host.name));
+    const evaluations = hosts.length === 0 ? [] : await policy.evaluate(name, hosts.map(subjectOf));
+    return { role: name, hosts: hosts.map((host) => host.name), evaluations };
   };
   // All at once: while the worker runs one role, the answers known for the next are looked up here.
-  return Promise.all(roles.map(evaluateRole));
+  run.evaluations = await Promise.all(roles.map(evaluateRole));
+  run.look = seen;
+  run.hosts = new Set(roles.flatMap(({ targets }) => hostsOf(targets))).size;
+}
+
+function subjectMaker(run: Run, facts: ReadonlyMap<string, HostFacts>): (host: Host) => Subject {
+  const { environment, extraVariables } = run.request;
+  const about = { name: environment.name, branch: environment.branch };
+  const subjects = new Map<Host, Subject>();
+  return (host) => {
+    const known = subjects.get(host);
+    if (known !== undefined) return known;
+    const made = { host, facts: facts.get(host.name)?.facts, environment: about, extraVariables };
+    subjects.set(host, made);
+    return made;
+  };
+}
+
+/** Hosts by targets; many roles have the same. */
+function hostFinder(inventory: Inventory, request: RunRequest): (targets: HostTargets) => readonly Host[] {
+  const found = new Map<string, readonly Host[]>();
+  return (targets) => {
+    const key = JSON.stringify([targets.groups, targets.hosts]);
+    const known = found.get(key) ?? narrowed(selectHosts(inventory, targets), request);
+    found.set(key, known);
+    return known;
+  };
 }
 
 /** The hosts of a list that a request may touch. */

@@ -32,13 +32,12 @@ export const explainWork: Step = {
       );
     }
     run.entries = entries;
-    const hosts = new Set((run.evaluations ?? []).flatMap((each) => each.hosts)).size;
     if (!isIdle(run)) await run.remember();
     run.emit({
       type: 'planned',
       affected,
       current: decision.current,
-      hosts,
+      hosts: run.hosts ?? 0,
       milliseconds: clock.now() - startedAt,
     });
     return isIdle(run) ? end('nothing-to-do') : goOn;

@@ -11,6 +11,7 @@ import type { RunOutcome, RunSummary } from '../base/event.ts';
 import { thrownProblem } from '../base/thrown.ts';
 import type { PairEnd } from '../rollout/roll-out.ts';
 import type { EnvironmentRecord } from '../state/store.ts';
+import { recordSettled } from './look.ts';
 import { isAboutRevisionInForce, type Loaded, type Run, revisionOf, type StepResult } from './run.ts';
 
 /** Records a run and gives its summary. A state that cannot be written is the run's failure, not the reconciler's. */
@@ -21,7 +22,9 @@ export async function recordRun(run: Run, last: StepResult): Promise<RunSummary>
   if (run.decision !== undefined) putInForce(run, run.loaded as Loaded);
   const unwritten = await attempt(async () => {
     if (problems.length > 0) await run.remember();
-    if (run.request.records) await recordEnvironment(run, problems);
+    if (!run.request.records) return;
+    await recordEnvironment(run, problems);
+    await recordSettled(run);
   });
   if (unwritten !== undefined) run.emit({ type: 'problem', problem: unwritten });
   const outcome = unwritten === undefined ? (last.goOn ? outcomeOf(run) : last.outcome) : 'failed';

@@ -10,7 +10,7 @@ import type { Defaults } from '../../inventory/defaults.ts';
 import type { Inventory } from '../../inventory/model.ts';
 import type { Clock } from '../base/clock.ts';
 import type { RevisionInfo, RunMode, RunOutcome, Trigger } from '../base/event.ts';
-import type { FailedAttempt, LedgerEntry } from '../base/ledger.ts';
+import type { FailedAttempt, LedgerEntry, PairsOf, Settled } from '../base/ledger.ts';
 import type { Claims } from '../claims.ts';
 import type { RuntimeShipping } from '../connection/runtime/shipping.ts';
 import type { SessionPool } from '../connection/session.ts';
@@ -20,7 +20,7 @@ import type { LoadedPolicy, PolicyEngine, RoleDefinition } from '../policy/model
 import type { RolloutResult } from '../rollout/roll-out.ts';
 import type { Emit } from '../rollout/run-host.ts';
 import type { Snapshot } from '../source/snapshot.ts';
-import type { FactsBook } from '../state/facts-book.ts';
+import type { FactsBook, HostFacts } from '../state/facts-book.ts';
 import type { Store } from '../state/store.ts';
 
 /** What a run is asked to do. */
@@ -67,6 +67,18 @@ export interface EnvironmentMemory {
   lastGood: Loaded | undefined;
 }
 
+/** The hosts as a run saw them, and which pairs it looks at. */
+export interface Look {
+  /** Facts of the hosts that have some. */
+  readonly facts: ReadonlyMap<string, HostFacts>;
+  /** Host → fingerprint of it and these facts. */
+  readonly hosts: ReadonlyMap<string, string>;
+  /** What an earlier run left. */
+  readonly before: Settled;
+  /** Pairs to look at; undefined: all of them. */
+  readonly open: PairsOf | undefined;
+}
+
 export interface Services {
   readonly store: Store;
   readonly facts: FactsBook;
@@ -100,7 +112,11 @@ export interface Run {
   readonly isRemembered: () => boolean;
   snapshot?: Snapshot;
   loaded?: Loaded;
+  look?: Look;
+  /** Of the pairs looked at. */
   evaluations?: readonly RoleEvaluations[];
+  /** How many hosts its roles are for. */
+  hosts?: number;
   /** Pairs whose last try did not succeed, by their key. */
   failed?: ReadonlyMap<string, FailedAttempt>;
   decision?: Decision;

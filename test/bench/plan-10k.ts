@@ -58,6 +58,7 @@ async function fill(policy: string, state: string): Promise<void> {
   await filler.record(run);
   const again = await filler.plan();
   if (again.run.decision?.current !== size.hosts * size.roles) throw new Error('the ledger is not warm');
+  await filler.settle();
   await filler.close();
 }
 

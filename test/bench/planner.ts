@@ -18,12 +18,19 @@ import { openSource } from '../../reconciler/source/source.ts';
 import { FactsBook } from '../../reconciler/state/facts-book.ts';
 import { openStore } from '../../reconciler/state/open-store.ts';
 import type { Store } from '../../reconciler/state/store.ts';
-import type { Run, Services } from '../../reconciler/steps/run.ts';
+import type { Run, RunRequest, Services } from '../../reconciler/steps/run.ts';
+
+export interface Planned {
+  readonly run: Run;
+  readonly milliseconds: number;
+}
 
 export interface Planner {
   readonly store: Store;
   /** A run up to its plan, of the branch as it is now; fails when the run does. */
-  plan(): Promise<{ readonly run: Run; readonly milliseconds: number }>;
+  plan(): Promise<Planned>;
+  /** A run that counts, as a reconciler makes it for every commit; fails when it finds anything to do. */
+  settle(): Promise<void>;
   /** Writes what a plan wants into the ledger, as if it had been applied. */
   record(run: Run): Promise<void>;
   close(): Promise<void>;
@@ -47,7 +54,6 @@ export async function openPlanner(repository: string, stateDirectory: string): P
     }),
   );
   const engine = createPolicyEngine();
-  const extraVariables = {};
   const services: Services = {
     store,
     facts: await FactsBook.open(store.facts, true),
@@ -65,31 +71,34 @@ export async function openPlanner(repository: string, stateDirectory: string): P
     worktree: false,
     now: () => systemClock.now(),
   });
+  const reconciled = async (how: Pick<RunRequest, 'mode' | 'offline' | 'records'>): Promise<Planned> => {
+    const startedAt = performance.now();
+    const { environments: found, problems } = await environments.discover();
+    const [environment] = found;
+    if (environment === undefined) throw new Error(JSON.stringify(problems));
+    const run = runs.make(
+      {
+        ...how,
+        environment,
+        trigger: 'manual',
+        force: false,
+        limitHosts: [],
+        limitGroups: [],
+        extraVariables: {},
+      },
+      { signal: new AbortController().signal, superseded: new AbortController().signal },
+    );
+    const summary = await reconcile(run);
+    const milliseconds = performance.now() - startedAt;
+    if (summary.problem !== undefined) throw new Error(JSON.stringify(run.problems));
+    return { run, milliseconds };
+  };
   return {
     store,
-    plan: async () => {
-      const startedAt = performance.now();
-      const { environments: found, problems } = await environments.discover();
-      const [environment] = found;
-      if (environment === undefined) throw new Error(JSON.stringify(problems));
-      const run = runs.make(
-        {
-          environment,
-          trigger: 'manual',
-          mode: 'check',
-          offline: true,
-          records: false,
-          force: false,
-          limitHosts: [],
-          limitGroups: [],
-          extraVariables,
-        },
-        { signal: new AbortController().signal, superseded: new AbortController().signal },
-      );
-      const summary = await reconcile(run);
-      const milliseconds = performance.now() - startedAt;
-      if (summary.problem !== undefined) throw new Error(JSON.stringify(run.problems));
-      return { run, milliseconds };
+    plan: () => reconciled({ mode: 'check', offline: true, records: false }),
+    settle: async () => {
+      const { run } = await reconciled({ mode: 'apply', offline: false, records: true });
+      if (run.rollout !== undefined) throw new Error('there was something to do');
     },
     record: (run) => record(store, run),
     close: async () => {
@@ -99,7 +108,8 @@ export async function openPlanner(repository: string, stateDirectory: string): P
   };
 }
 
-const noLines: SessionPool = {
+/** A pool that opens nothing. */
+export const noLines: SessionPool = {
   open: async () => failure(connectionProblem('line.closed', 'this bench has no hosts')),
   sessions: () => [],
   onLost: () => {},

@@ -63,7 +63,8 @@ function connecting(run: string, host: string): RunEvent {
   return { type: 'host-connecting', run, at: '2026-01-01T00:00:01.000Z', environment: 'production', host };
 }
 
-const failedTry = {
+/** A try that did not succeed. */
+export const failedTry = {
   host: 'web1',
   role: 'web',
   digest: 'd2',
@@ -95,8 +96,8 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         await store.ledger.recordApplied('production', sampleEntry('web2', 'base'));
         expect(await store.ledger.digests('production')).toEqual(
           new Map([
-            ['web1\nweb', 'digest of web1 web'],
-            ['web2\nbase', 'digest of web2 base'],
+            ['web', new Map([['web1', 'digest of web1 web']])],
+            ['base', new Map([['web2', 'digest of web2 base']])],
           ]),
         );
         expect(await store.ledger.digests('nowhere')).toEqual(new Map());
@@ -130,15 +131,17 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
 
       it('gives digests that follow every write', async () => {
         const keys = async (): Promise<readonly string[]> =>
-          [...(await store.ledger.digests('production'))].map((pair) => pair.join(' = ')).sort();
+          [...(await store.ledger.digests('production'))]
+            .flatMap(([role, hosts]) => [...hosts].map(([host, digest]) => `${host} ${role} = ${digest}`))
+            .sort();
         expect(await keys()).toEqual([]);
         await store.ledger.recordApplied('production', sampleEntry('web1', 'web'));
-        expect(await keys()).toEqual(['web1\nweb = digest of web1 web']);
+        expect(await keys()).toEqual(['web1 web = digest of web1 web']);
         await store.ledger.recordApplied('production', sampleEntry('web1', 'web', { digest: 'newer' }));
         await store.ledger.recordApplied('production', sampleEntry('web2', 'web', { digest: 'newer' }));
-        expect(await keys()).toEqual(['web1\nweb = newer', 'web2\nweb = newer']);
+        expect(await keys()).toEqual(['web1 web = newer', 'web2 web = newer']);
         await store.ledger.release('production', 'web1', 'web');
-        expect(await keys()).toEqual(['web2\nweb = newer']);
+        expect(await keys()).toEqual(['web2 web = newer']);
       });
 
       it('keeps a plan of any size', async () => {
@@ -178,7 +181,7 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
       it('leaves what was applied in force when a later try fails', async () => {
         await store.ledger.recordApplied('production', sampleEntry('web1', 'web'));
         await store.ledger.recordFailed('production', failedTry);
-        expect((await store.ledger.digests('production')).get('web1\nweb')).toBe('digest of web1 web');
+        expect((await store.ledger.digests('production')).get('web')?.get('web1')).toBe('digest of web1 web');
       });
 
       it('gives back what a released pair managed and forgets it', async () => {
@@ -210,7 +213,10 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         ];
         const ends = await Promise.allSettled(writes);
         expect(ends.map((end) => end.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
-        expect([...(await store.ledger.digests('production')).keys()]).toEqual(['web1\nweb', 'web2\nweb']);
+        expect([...((await store.ledger.digests('production')).get('web')?.keys() ?? [])]).toEqual([
+          'web1',
+          'web2',
+        ]);
         await store.ledger.recordApplied('production', sampleEntry('web0', 'web'));
         expect((await store.ledger.entry('production', 'web0', 'web'))?.host).toBe('web0');
       });
@@ -221,12 +227,24 @@ export function storeContract(name: string, open: () => Promise<Store>): void {
         await store.facts.put('web1', facts, '2026-01-01T00:00:00.000Z');
         await store.facts.put('web1', { ...facts, uptime: 99 }, '2026-01-02T00:00:00.000Z');
         await store.facts.put('web2', facts, '2026-01-03T00:00:00.000Z');
-        expect(await store.facts.get('web1')).toEqual({
+        expect(await store.facts.get('web1')).toMatchObject({
           facts: { ...facts, uptime: 99 },
           at: '2026-01-02T00:00:00.000Z',
         });
         expect(await store.facts.get('web3')).toBeUndefined();
         expect([...(await store.facts.all()).keys()].sort()).toEqual(['web1', 'web2']);
+      });
+
+      it('gives facts a fingerprint that only the uptime does not change', async () => {
+        const put = async (change: object): Promise<string | undefined> => {
+          await store.facts.put('web1', { ...facts, ...change }, '2026-01-01T00:00:00.000Z');
+          const { fingerprint } = (await store.facts.get('web1')) ?? {};
+          expect((await store.facts.all()).get('web1')?.fingerprint).toBe(fingerprint);
+          return fingerprint;
+        };
+        const first = await put({});
+        expect(await put({ uptime: 99 })).toBe(first);
+        expect(await put({ machineId: 'f'.repeat(32) })).not.toBe(first);
       });
     });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { AppliedDigests } from '../../reconciler/base/ledger.ts';
 import { type DecideInput, decide, pairKey, takes } from '../../reconciler/plan/affected.ts';
 import type { Evaluation } from '../../reconciler/policy/model.ts';
 import { evaluated, frozen, problemOf } from '../reconciler/plan/plans.ts';
@@ -24,7 +25,7 @@ const input: fc.Arbitrary<DecideInput> = fc
       { selector: ({ role }) => role },
     ),
     applied: fc.array(fc.tuple(pair, digest)),
-    failed: fc.array(pair),
+    failed: fc.uniqueArray(pair, { selector: ([host, role]) => pairKey(host, role) }),
     take: fc.constantFrom(...takes),
     limit: fc.option(fc.subarray(hosts), { nil: undefined }),
   })
@@ -39,11 +40,25 @@ const input: fc.Arbitrary<DecideInput> = fc
         evaluations: chosen.map((each) => each.evaluation as Evaluation),
       });
     }),
-    applied: new Map(applied.map(([[host, role], value]) => [pairKey(host, role), value])),
-    failed: new Set(failed.map(([host, role]) => pairKey(host, role))),
+    applied: nested(applied.map(([[host, role], value]) => ({ host, role, digest: value }))),
+    failed: failed.map(([host, role]) => ({ host, role })),
     take,
     limit: limit && new Set(limit),
   }));
+
+function nested(pairs: readonly { host: string; role: string; digest: string }[]): AppliedDigests {
+  const roles = new Map<string, Map<string, string>>();
+  for (const { host, role, digest: value } of pairs)
+    roles.set(role, (roles.get(role) ?? new Map<string, string>()).set(host, value));
+  return roles;
+}
+
+/** Pairs of nested digests. */
+function flat(applied: AppliedDigests): { host: string; role: string; digest: string }[] {
+  return [...applied].flatMap(([role, of]) =>
+    [...of].map(([host, value]) => ({ host, role, digest: value })),
+  );
+}
 
 const keys = (pairs: readonly { host: string; role: string }[]): string[] =>
   pairs.map(({ host, role }) => pairKey(host, role));
@@ -51,6 +66,8 @@ const pairsOf = ({ roles: of }: DecideInput): (readonly [string, Evaluation])[] 
   of.flatMap(({ role, hosts: names, evaluations }) =>
     names.map((host, index) => [pairKey(host, role), evaluations[index] as Evaluation] as const),
   );
+const digestsOf = ({ applied }: DecideInput): ReadonlyMap<string, string> =>
+  new Map(flat(applied).map((each) => [pairKey(each.host, each.role), each.digest]));
 
 describe('every decision', () => {
   it('puts every wanted pair into exactly one list, and releases only what nobody wants', () => {
@@ -83,10 +100,11 @@ describe('every decision', () => {
     fc.assert(
       fc.property(input, (given) => {
         const taken = new Set(keys(decide(given).affected));
+        const [applied, failed] = [digestsOf(given), keys(given.failed)];
         for (const [key, each] of pairsOf(given)) {
           if (each.kind !== 'plan') continue;
-          const isApplied = given.applied.get(key) === each.digest;
-          const expected = { differing: !isApplied || given.failed.has(key), all: true, applied: isApplied };
+          const isApplied = applied.get(key) === each.digest;
+          const expected = { differing: !isApplied || failed.includes(key), all: true, applied: isApplied };
           expect(taken.has(key)).toBe(expected[given.take]);
         }
       }),
@@ -97,16 +115,10 @@ describe('every decision', () => {
     fc.assert(
       fc.property(input, (given) => {
         const first = decide({ ...given, take: 'differing' as const });
-        const applied = new Map(given.applied);
-        const failed = new Set(given.failed);
-        for (const { host, role, digest: now } of first.affected) {
-          applied.set(pairKey(host, role), now);
-          failed.delete(pairKey(host, role));
-        }
-        for (const key of keys(first.released)) {
-          applied.delete(key);
-          failed.delete(key);
-        }
+        const dealtWith = new Set(keys([...first.affected, ...first.released]));
+        const left = flat(given.applied).filter(({ host, role }) => !dealtWith.has(pairKey(host, role)));
+        const applied = nested([...left, ...first.affected]);
+        const failed = given.failed.filter(({ host, role }) => !dealtWith.has(pairKey(host, role)));
         const second = decide({ ...given, applied, failed, take: 'differing' as const });
         expect(second).toMatchObject({ affected: [], released: [] });
       }),

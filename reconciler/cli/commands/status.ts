@@ -66,9 +66,8 @@ async function readHosts(store: Store, environment: string): Promise<readonly Ho
     hosts.set(host, known);
     return known;
   };
-  for (const [key, digest] of await store.ledger.digests(environment)) {
-    const [host = '', role = ''] = key.split('\n');
-    rows(host).applied.push({ role, digest });
+  for (const [role, digests] of await store.ledger.digests(environment)) {
+    for (const [host, digest] of digests) rows(host).applied.push({ role, digest });
   }
   for (const attempt of await store.ledger.failed(environment)) rows(attempt.host).failed.push(attempt);
   return Promise.all(

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { type DecideInput, decide, pairKey } from '../../../reconciler/plan/affected.ts';
-import { evaluated, frozen, problemOf } from './plans.ts';
+import { type DecideInput, decide } from '../../../reconciler/plan/affected.ts';
+import { appliedOf, evaluated, frozen, problemOf } from './plans.ts';
 
 function input(more: Partial<DecideInput>): DecideInput {
-  return { roles: [], applied: new Map(), failed: new Set(), take: 'differing', ...more };
+  return { roles: [], applied: new Map(), failed: [], take: 'differing', ...more };
 }
 
 const web = (...evaluations: DecideInput['roles'][number]['evaluations']): DecideInput['roles'] =>
@@ -11,10 +11,7 @@ const web = (...evaluations: DecideInput['roles'][number]['evaluations']): Decid
 
 describe('decide', () => {
   it('takes pairs whose digest is not the applied one, in the order given', () => {
-    const applied = new Map([
-      [pairKey('h0', 'web'), 'new'],
-      [pairKey('h1', 'web'), 'old'],
-    ]);
+    const applied = appliedOf({ web: { h0: 'new', h1: 'old' } });
     const roles = web(evaluated('new'), evaluated('new'), evaluated('new'));
     const decision = decide(input({ roles, applied }));
     expect(decision.affected.map(({ host, role }) => `${host} ${role}`)).toEqual(['h1 web', 'h2 web']);
@@ -22,23 +19,25 @@ describe('decide', () => {
   });
 
   it('takes a pair again whose last try failed, although an older plan of the same digest was applied', () => {
-    const key = pairKey('h0', 'web');
-    const applied = new Map([[key, 'a']]);
-    const decision = decide(input({ roles: web(evaluated('a')), applied, failed: new Set([key]) }));
+    const applied = appliedOf({ web: { h0: 'a' } });
+    const failed = [{ host: 'h0', role: 'web' }];
+    const decision = decide(input({ roles: web(evaluated('a')), applied, failed }));
     expect(decision).toMatchObject({ current: 0, affected: [{ host: 'h0' }] });
   });
 
+  it('counts pairs that need not be looked at as current', () => {
+    const applied = appliedOf({ web: { h0: 'a' } });
+    expect(decide(input({ roles: web(evaluated('a')), applied, settled: 7 })).current).toBe(8);
+  });
+
   it('takes everything when all is asked for', () => {
-    const applied = new Map([[pairKey('h0', 'web'), 'a']]);
+    const applied = appliedOf({ web: { h0: 'a' } });
     expect(decide(input({ roles: web(evaluated('a')), applied, take: 'all' })).affected).toHaveLength(1);
   });
 
   it('releases what was applied or tried and is not wanted, but never under a limit', () => {
-    const applied = new Map([
-      [pairKey('gone', 'web'), 'a'],
-      [pairKey('h0', 'web'), 'a'],
-    ]);
-    const failed = new Set([pairKey('h0', 'old')]);
+    const applied = appliedOf({ web: { gone: 'a', h0: 'a' } });
+    const failed = [{ host: 'h0', role: 'old' }];
     const roles = web({ kind: 'not-wanted', inputs: {} });
     const decision = decide(input({ roles, applied, failed }));
     expect(decision.released).toEqual([

@@ -6,6 +6,7 @@
 
 import type { RolePlan } from '../../../agent/protocol/plan.ts';
 import type { Problem } from '../../../agent/protocol/problem.ts';
+import type { AppliedDigests } from '../../../reconciler/base/ledger.ts';
 import type { Desired } from '../../../reconciler/plan/affected.ts';
 import type { Evaluation, RoleDefinition } from '../../../reconciler/policy/model.ts';
 
@@ -50,4 +51,11 @@ export function roleOf(name: string, more: Partial<RoleDefinition> = {}): RoleDe
     after: [],
     ...more,
   });
+}
+
+/** Applied digests from plain objects: role → host → digest. */
+export function appliedOf(
+  digests: Readonly<Record<string, Readonly<Record<string, string>>>>,
+): AppliedDigests {
+  return new Map(Object.entries(digests).map(([role, hosts]) => [role, new Map(Object.entries(hosts))]));
 }

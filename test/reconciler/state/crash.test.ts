@@ -20,7 +20,7 @@ function writerProgram(directory: string): string {
     const opened = await openStore(${JSON.stringify(directory)}, { mode: 'write' });
     if (!opened.ok) throw new Error(opened.problem.message);
     const { ledger } = opened.value;
-    const first = (await ledger.digests('e')).size;
+    const first = await ledger.count('e');
     for (let index = first; ; index += 1) {
       const host = 'h' + index;
       const plan = { environment: 'e', host, role: 'r', resources: [], handlers: [], note: 'x'.repeat(index % 3000) };
@@ -55,16 +55,16 @@ describe('a killed writer', () => {
       const opened = await openStore(directory, { mode: 'write' });
       if (!opened.ok) throw new Error(opened.problem.message);
       const { ledger } = opened.value;
-      const digests = await ledger.digests('e');
+      const digests = (await ledger.digests('e')).get('r') ?? new Map();
       expect(digests.size).toBeGreaterThanOrEqual(last + 1);
       expect(digests.size).toBeLessThanOrEqual(last + 2);
       for (let index = 0; index < digests.size; index += 1) {
         const entry = await ledger.entry('e', `h${index}`, 'r');
         expect(entry?.inputs).toEqual({ host: `h${index}` });
-        expect(digests.get(`h${index}\nr`)).toBe(`d${index}`);
+        expect(digests.get(`h${index}`)).toBe(`d${index}`);
       }
       const failed = await ledger.failed('e');
-      expect(failed.filter((attempt) => digests.has(`${attempt.host}\nr`))).toEqual([]);
+      expect(failed.filter((attempt) => digests.has(attempt.host))).toEqual([]);
       await opened.value.close();
     }
   }, 60_000);

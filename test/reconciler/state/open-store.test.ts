@@ -10,6 +10,7 @@ import { describe, expect, it } from 'vitest';
 import { ProblemError, type Result } from '../../../agent/protocol/problem.ts';
 import { openMemoryStore, openStore } from '../../../reconciler/state/open-store.ts';
 import type { Store } from '../../../reconciler/state/store.ts';
+import { settledContract } from '../../contract/settled.ts';
 import { sampleEntry, samplePlan, storeContract } from '../../contract/store.ts';
 import { temporaryDirectories } from '../../helpers/temporary-directory.ts';
 
@@ -26,6 +27,8 @@ function refused(result: Result<Store>): string {
 
 storeContract('SQLite on disk', async () => opened(await openStore(fresh(), { mode: 'write' })));
 storeContract('SQLite in memory', async () => opened(openMemoryStore()));
+settledContract('SQLite on disk', async () => opened(await openStore(fresh(), { mode: 'write' })));
+settledContract('SQLite in memory', async () => opened(openMemoryStore()));
 
 describe('openStore', () => {
   it('keeps what was written when it is opened again', async () => {
@@ -36,7 +39,10 @@ describe('openStore', () => {
     await store.close();
     await unawaited;
     const again = opened(await openStore(directory, { mode: 'write' }));
-    expect([...(await again.ledger.digests('production')).keys()]).toEqual(['web1\nweb', 'web2\nweb']);
+    expect([...((await again.ledger.digests('production')).get('web')?.keys() ?? [])]).toEqual([
+      'web1',
+      'web2',
+    ]);
     await again.close();
   });
 
