@@ -4,7 +4,7 @@
  * Never reads the script beyond the ends of its lines, so it must not hold here-documents or open quotes.
  */
 
-/** What a command may not follow with a semicolon. */
+/** What a command may not follow with a semicolon. A pattern of `case` stands on one line with its first command. */
 const continues = /(^|[\s;])(then|do|else|in)$|[{(|;]$|&&$/;
 
 /** The script on one line. */

@@ -61,7 +61,8 @@ export function shipScript({ place, compression, size, sha256, word, keep }: Shi
     u=$(id -u)
     d=${placeWord(place)}
     room() { set -- $(df -Pk . 2>/dev/null | tail -n 1); f=$4; }
-    fail() { room; echo "failed $1 $f"; exit 1; }
+    t=.new-$$-${word}
+    fail() { room; rm -rf $t; echo "failed $1 $f"; exit 1; }
     mkdir ${place === 'home' ? '-p ' : ''}"$d" 2>/dev/null
     enter "$d" || fail place
     for o in .new-*; do
@@ -69,7 +70,6 @@ export function shipScript({ place, compression, size, sha256, word, keep }: Shi
     p=\${p%%-*}
     case "$p" in ""|*[!0-9]*) ;; *) kill -0 "$p" 2>/dev/null || rm -rf "$o";; esac
     done
-    t=.new-$$-${word}
     trap "rm -rf $t" EXIT
     trap "exit 1" HUP INT TERM PIPE
     mkdir $t || fail place
@@ -95,5 +95,6 @@ function keepLines(kept: string): string {
     for o in [0-9a-f]*; do
     if [ "$o" != ${kept} ] && [ -n "$(find "$o" -prune -mmin +60 2>/dev/null)" ]; then rm -rf "$o"; fi
     done
+    rm -rf $t
     echo "done $u $$"`;
 }
