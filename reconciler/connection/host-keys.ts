@@ -4,23 +4,23 @@
  * Never asks a person.
  */
 
-import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
+import { join } from 'node:path';
 import { failure, type Problem, type Result, success } from '../../agent/protocol/problem.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
+import { expandHome } from './home-path.ts';
 import {
   fingerprint,
   judgeKey,
   type KnownHostLine,
+  keyText,
   keyType,
   knownHostName,
   knownTypes,
-  parseKnownHosts,
 } from './known-hosts.ts';
+import { addKeys, readKnownHosts } from './known-hosts-file.ts';
+import { quote } from './quote.ts';
 
 export interface HostKeyOptions {
   /** known_hosts files in order; the first takes keys of accept-new. */
@@ -51,21 +51,37 @@ const allAlgorithms = [
   'rsa-sha2-256',
 ] as const;
 
-type Target = Pick<ConnectionSpec, 'host' | 'address' | 'port' | 'hostKeys' | 'pinnedKeys'>;
+/** What decides whether a host's key is trusted. */
+export type TrustTarget = Pick<
+  ConnectionSpec,
+  'host' | 'address' | 'port' | 'hostKeys' | 'pinnedKeys' | 'ssh'
+>;
+type Target = TrustTarget;
+
+/** The name under which known_hosts lists a host: its alias, else its address and port. */
+export function trustName({ ssh, address, port }: TrustTarget): string {
+  return ssh?.hostKeyAlias?.toLowerCase() ?? knownHostName(address, port);
+}
+
+/** The known_hosts files that count for a host. */
+export function trustFiles({ ssh }: TrustTarget, options: Pick<HostKeyOptions, 'files'>): readonly string[] {
+  return (ssh?.knownHostsFiles ?? options.files).map(expandHome);
+}
 
 /** The verifier for a host, from what the files say now. Fails when a file cannot be read. */
 export async function hostKeyVerifier(
   target: Target,
   options: HostKeyOptions,
 ): Promise<Result<HostKeyVerifier>> {
-  const name = knownHostName(target.address, target.port);
+  const name = trustName(target);
   if (target.hostKeys === 'pinned') return success(pinnedVerifier(target));
   if (target.hostKeys === 'ignore') return success(ignoringVerifier(target, options));
-  const read = await readLines(options.files, target.host);
+  const files = trustFiles(target, options);
+  const read = await readLines(files, target.host);
   if (!read.ok) return read;
   return success({
     algorithms: orderAlgorithms(knownTypes(read.value, name)),
-    verify: (blob) => judge({ target, name, lines: read.value, options }, blob),
+    verify: (blob) => judge({ target, name, files, lines: read.value, options }, blob),
   });
 }
 
@@ -81,6 +97,7 @@ export function orderAlgorithms(types: readonly string[]): readonly string[] {
 interface Judging {
   readonly target: Target;
   readonly name: string;
+  readonly files: readonly string[];
   readonly lines: readonly KnownHostLine[];
   readonly options: HostKeyOptions;
 }
@@ -88,7 +105,7 @@ interface Judging {
 async function judge(judging: Judging, blob: Buffer): Promise<Problem | undefined> {
   const { target, name } = judging;
   const verdict = judgeKey(judging.lines, name, blob);
-  const shown = `${keyType(blob.toString('base64')) ?? 'key'} ${fingerprint(blob)}`;
+  const shown = keyText(blob);
   const where = { host: target.host };
   switch (verdict.name) {
     case 'known':
@@ -97,14 +114,17 @@ async function judge(judging: Judging, blob: Buffer): Promise<Problem | undefine
       if (target.hostKeys === 'accept-new') return acceptNew(judging, blob);
       return connectionProblem(
         'ssh.host-key-unknown',
-        `${name} shows ${shown}, and ${judging.options.files.join(', ')} do not list the host`,
+        `${name} shows ${shown}, and ${judging.files.join(', ') || 'no known_hosts file'} does not list the host`,
         { where },
       );
     case 'changed':
       return connectionProblem(
         'ssh.host-key-changed',
-        `${name} shows ${shown}, but ${placeOf(verdict.line)} lists ${verdict.line.type} ${fingerprint(Buffer.from(verdict.line.key, 'base64'))}`,
-        { where: { ...where, file: verdict.line.file, line: verdict.line.line } },
+        `${name} shows ${shown}, but ${placeOf(verdict.line)} lists ${keyText(Buffer.from(verdict.line.key, 'base64'))}`,
+        {
+          where: { ...where, file: verdict.line.file, line: verdict.line.line },
+          hint: `If the host was really set up anew, remove the old key with \`${removal(verdict.line, name)}\`; otherwise someone may be in between.`,
+        },
       );
     case 'revoked':
       return connectionProblem(
@@ -155,12 +175,17 @@ function ignoringVerifier(target: Target, options: HostKeyOptions): HostKeyVerif
 }
 
 async function acceptNew(judging: Judging, blob: Buffer): Promise<Problem | undefined> {
-  const { target, name, options } = judging;
-  const file = options.files[0];
+  const { target, name, options, files } = judging;
+  const file = files[0];
   if (file === undefined) return unreadable('(none)', 'no known_hosts file is configured', target.host);
+  if (file === '/dev/null') {
+    options.onWarning(target.host, `its key ${fingerprint(blob)} is new and is not remembered: ${file}`);
+    return undefined;
+  }
   try {
-    const known = await appendLocked(file, name, blob);
-    if (known !== undefined) return judge({ ...judging, lines: known }, blob);
+    const keys = { name, keys: [blob], hashed: target.ssh?.hashKnownHosts === true };
+    const { before, added } = await addKeys(file, keys);
+    if (added.length === 0) return judge({ ...judging, lines: before }, blob);
   } catch (error) {
     return unreadable(file, (error as Error).message, target.host);
   }
@@ -168,67 +193,34 @@ async function acceptNew(judging: Judging, blob: Buffer): Promise<Problem | unde
   return undefined;
 }
 
-/** Adds a line under a lock; when another process listed the host meanwhile, gives the lines of the file instead. */
-async function appendLocked(
-  file: string,
-  name: string,
-  blob: Buffer,
-): Promise<readonly KnownHostLine[] | undefined> {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
-  const lock = await takeLock(`${file}.towline-lock`);
-  try {
-    const text = await readFile(file, 'utf8').catch(emptyIfMissing);
-    const lines = parseKnownHosts(file, text);
-    if (judgeKey(lines, name, blob).name !== 'unknown') return lines;
-    const key = blob.toString('base64');
-    const handle = await open(file, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT, 0o600);
-    try {
-      const gap = text === '' || text.endsWith('\n') ? '' : '\n';
-      await handle.write(`${gap}${name} ${keyType(key)} ${key}\n`);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    return undefined;
-  } finally {
-    await lock.close();
-    await rm(`${file}.towline-lock`, { force: true });
-  }
-}
-
-const lockTries = 100;
-const staleLockMilliseconds = 10_000;
-
-async function takeLock(path: string): Promise<FileHandle> {
-  for (let attempt = 0; attempt < lockTries; attempt += 1) {
-    try {
-      return await open(path, 'wx', 0o600);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    const held = await stat(path).catch(() => undefined);
-    const now = performance.timeOrigin + performance.now();
-    if (held !== undefined && now - held.mtimeMs > staleLockMilliseconds) await rm(path, { force: true });
-    await pause(20);
-  }
-  throw new Error(`${path} is held by another process`);
-}
-
 async function readLines(files: readonly string[], host: string): Promise<Result<readonly KnownHostLine[]>> {
-  const lines: KnownHostLine[] = [];
-  for (const file of files) {
-    try {
-      lines.push(...parseKnownHosts(file, await readFile(file, 'utf8').catch(emptyIfMissing)));
-    } catch (error) {
-      return failure(unreadable(file, (error as Error).message, host));
-    }
+  let file = '';
+  try {
+    const lines: KnownHostLine[] = [];
+    for (file of files) lines.push(...(await readKnownHosts([file])));
+    return success(lines);
+  } catch (error) {
+    return failure(unreadable(file, (error as Error).message, host));
   }
-  return success(lines);
 }
 
-function emptyIfMissing(error: NodeJS.ErrnoException): string {
-  if (error.code === 'ENOENT') return '';
-  throw error;
+/** The command that removes a line: by name where ssh-keygen finds it so, else by its number. */
+export function removal({ hosts, file, line }: KnownHostLine, name: string): string {
+  const isNamed = hosts.startsWith('|') || hosts.split(',').includes(name);
+  return isNamed
+    ? `ssh-keygen -R ${quote(name)} -f ${quote(file)}`
+    : `sed -i ${quote(`${line}d`)} ${quote(file)}`;
+}
+
+/** Says each warning about a host once, however often its connection is opened. */
+export function onceEach(onWarning: HostKeyOptions['onWarning']): HostKeyOptions['onWarning'] {
+  const said = new Set<string>();
+  return (host, warning) => {
+    const key = `${host} ${warning}`;
+    if (said.has(key)) return;
+    said.add(key);
+    onWarning(host, warning);
+  };
 }
 
 function unreadable(file: string, message: string, host: string): Problem {

@@ -95,6 +95,11 @@ export function fingerprint(blob: Buffer): string {
   return `SHA256:${createHash('sha256').update(blob).digest('base64').replace(/=+$/, '')}`;
 }
 
+/** A key as people compare it: its type and fingerprint. */
+export function keyText(blob: Buffer): string {
+  return `${keyType(blob.toString('base64')) ?? 'key'} ${fingerprint(blob)}`;
+}
+
 function hashedMatches(field: string, name: string): boolean {
   const [, version, salt, hash] = field.split('|');
   if (version !== '1' || salt === undefined || hash === undefined) return false;

@@ -25,7 +25,7 @@ import type { AgentBundle } from './agent-bundle.ts';
 import { agentBundle } from './agent-bundle.ts';
 import { openSession, type SessionDeadlines, sessionDeadlines } from './agent-session.ts';
 import { Gate } from './gate.ts';
-import { defaultKnownHosts } from './host-keys.ts';
+import { defaultKnownHosts, onceEach } from './host-keys.ts';
 import type { Runner } from './line.ts';
 import { localRunner } from './local.ts';
 import type { RuntimeShipping } from './runtime/shipping.ts';
@@ -62,7 +62,7 @@ export function poolOptions(
   return {
     ssh: {
       deadlines: sshDeadlines,
-      hostKeys: { files: defaultKnownHosts(), onWarning },
+      hostKeys: { files: defaultKnownHosts(), onWarning: onceEach(onWarning) },
       credentials: ownCredentials(),
     },
     sshConfig: new SshConfig(ownSshConfig()),

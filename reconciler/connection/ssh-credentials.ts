@@ -12,8 +12,9 @@ import { openSecret } from '../../agent/protocol/secret.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
 import { type Asker, nobodyToAsk } from './asking.ts';
+import { expandHome } from './home-path.ts';
 import { Passphrases } from './passphrases.ts';
-import { expandHome, findIdentities, type Identity } from './ssh-identities.ts';
+import { findIdentities, type Identity } from './ssh-identities.ts';
 import { answerPrompts } from './ssh-prompts.ts';
 import { type PublicKeyContext, publicKeyMethod } from './ssh-publickey.ts';
 

@@ -5,9 +5,8 @@
  */
 
 import { readFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join } from 'node:path';
-import { fingerprint, keyType } from './known-hosts.ts';
+import { expandHome } from './home-path.ts';
+import { fingerprint, keyText } from './known-hosts.ts';
 import type { Opened, Passphrases } from './passphrases.ts';
 import { type AgentIdentity, agentIdentities, agentSignature } from './ssh-agent.ts';
 import { blobOfLine, type Certificate, readCertificate } from './ssh-blob.ts';
@@ -65,11 +64,6 @@ export async function findIdentities(wishes: IdentityWishes, passphrases: Passph
     : [...ofFiles.filter(({ signer }) => signer.kind === 'agent'), ...others, ...ofFiles];
   if (isNamed) for (const [path, reason] of unusable) notes.push(`key ${path} cannot be used: ${reason}`);
   return { list: onlyOnce(all), notes, unusable };
-}
-
-/** `~/` as the account's home. */
-export function expandHome(path: string): string {
-  return path.startsWith('~/') ? join(homedir(), path.slice(2)) : path;
 }
 
 interface Finder {
@@ -171,10 +165,6 @@ function onlyOnce(all: readonly Identity[]): readonly Identity[] {
     seen.add(offered);
     return isNew;
   });
-}
-
-function keyText(blob: Buffer): string {
-  return `${keyType(blob.toString('base64')) ?? 'unknown type'} ${fingerprint(blob)}`;
 }
 
 function certificateText({ type, id, validBefore, key }: Certificate): string {

@@ -31,7 +31,7 @@ export const connectionProblems = {
     'Set towline_ssh_password if it asks for the password; for a one-time code run Towline at a terminal, or give the account a key.',
   ),
   'ssh.host-key-unknown': stalled(
-    'Compare the fingerprint with the host’s own, then add the key to known_hosts, or use accept-new for the first contact.',
+    'Run `towline hosts trust HOST`, which shows the host’s keys and records them, or use accept-new for the first contact.',
   ),
   'ssh.host-key-changed': stalled(
     'If the host was really set up anew, remove the old line; otherwise someone may be in between.',
@@ -39,7 +39,7 @@ export const connectionProblems = {
   'ssh.host-key-not-pinned': stalled('List the host’s present key in towline_pinned_keys if you trust it.'),
   'ssh.host-key-revoked': stalled('This key was marked as revoked: give the host a new host key.'),
   'ssh.host-ca-unsupported': stalled(
-    'Host certificates are not supported yet: add the host’s plain key to known_hosts beside the @cert-authority line.',
+    'Set towline_transport = "openssh", which understands host certificates, or trust the host’s plain key too (towline hosts trust).',
   ),
   'ssh.known-hosts-unreadable': stalled('Make the known_hosts file readable (and writable for accept-new).'),
   'ssh.config-invalid': stalled(

@@ -1,12 +1,14 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { HostKeyPolicy } from '../../../inventory/connection-spec.ts';
+import type { HostKeyPolicy, SshSettings } from '../../../inventory/connection-spec.ts';
 import {
   defaultKnownHosts,
   type HostKeyOptions,
   hostKeyVerifier,
+  onceEach,
   orderAlgorithms,
 } from '../../../reconciler/connection/host-keys.ts';
 
@@ -36,8 +38,13 @@ function blob(fill: number): Buffer {
 }
 const line = (fill: number): string => `ssh-ed25519 ${blob(fill).toString('base64')}`;
 
-async function verify(hostKeys: HostKeyPolicy, key: Buffer, pinnedKeys: readonly string[] = []) {
-  const target = { host: 'web1', address: '10.1.1.1', port: 2222, hostKeys, pinnedKeys };
+async function verify(
+  hostKeys: HostKeyPolicy,
+  key: Buffer,
+  pinnedKeys: readonly string[] = [],
+  ssh: SshSettings = {},
+) {
+  const target = { host: 'web1', address: '10.1.1.1', port: 2222, hostKeys, pinnedKeys, ssh };
   const verifier = await hostKeyVerifier(target, options);
   return verifier.ok ? verifier.value.verify(key) : verifier.problem;
 }
@@ -64,6 +71,44 @@ describe('host key policies', () => {
     const problem = await verify('accept-new', blob(2));
     expect(problem).toMatchObject({ code: 'ssh.host-key-changed', where: { file, line: 1 } });
     expect(problem?.message).toContain(`${file}:1`);
+  });
+
+  it('names the command that removes the old key', async () => {
+    await verify('accept-new', blob(1));
+    const named = await verify('strict', blob(2));
+    expect(named?.hint).toContain(`ssh-keygen -R '[10.1.1.1]:2222' -f ${file}`);
+    writeFileSync(file, `other ${line(9)}\n[10.1.*]:2222 ${line(1)}\n`);
+    expect((await verify('strict', blob(2)))?.hint).toContain(`sed -i 2d ${file}`);
+  });
+
+  it('looks a host up under its alias, in the files of its own', async () => {
+    const own = join(folder, 'own');
+    const ssh = { hostKeyAlias: 'Farm', knownHostsFiles: [own, join(folder, 'second')] };
+    expect((await verify('strict', blob(1), [], ssh))?.message).toContain(`farm shows ssh-ed25519`);
+    expect(await verify('accept-new', blob(1), [], ssh)).toBeUndefined();
+    expect(readFileSync(own, 'utf8')).toBe(`farm ${line(1)}\n`);
+    writeFileSync(join(folder, 'second'), `farm ${line(2)}\n`);
+    expect(await verify('strict', blob(2), [], ssh)).toBeUndefined();
+  });
+
+  it('hides names where the configuration says so, as ssh-keygen finds them', async () => {
+    mkdirSync(join(folder, 'ssh'));
+    expect(await verify('accept-new', blob(1), [], { hashKnownHosts: true })).toBeUndefined();
+    expect(readFileSync(file, 'utf8')).toMatch(/^\|1\|[^|]+\|\S+ ssh-ed25519 /);
+    expect(await verify('strict', blob(1))).toBeUndefined();
+    const hint = (await verify('strict', blob(2)))?.hint ?? '';
+    expect(hint).toContain('ssh-keygen -R');
+    execFileSync('sh', ['-c', /`([^`]+)`/.exec(hint)?.[1] ?? 'false'], { stdio: 'ignore' });
+    expect((await verify('strict', blob(1)))?.code).toBe('ssh.host-key-unknown');
+  });
+
+  it('remembers nothing in /dev/null, and says so once for each key', async () => {
+    const said: string[] = [];
+    options = { ...options, onWarning: onceEach((host, warning) => said.push(host + warning)) };
+    const ssh = { knownHostsFiles: ['/dev/null'] };
+    for (const fill of [1, 1, 2]) expect(await verify('accept-new', blob(fill), [], ssh)).toBeUndefined();
+    expect(said).toHaveLength(2);
+    expect(said[0]).toContain('is not remembered');
   });
 
   it('lets only one of two different new keys win', async () => {
