@@ -6,7 +6,7 @@
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { createReadStream, existsSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -56,7 +56,7 @@ function installedBuild(platform: Platform, from: string): string | undefined {
   const { packageName } = pinnedBuilds[platform];
   try {
     const manifest = createRequire(from).resolve(`${packageName}/package.json`);
-    const { version } = createRequire(from)(`${packageName}/package.json`) as { version: string };
+    const { version } = JSON.parse(readFileSync(manifest, 'utf8')) as { version: string };
     const file = join(dirname(manifest), 'bin', 'node');
     return version === pinnedVersion && existsSync(file) ? file : undefined;
   } catch {
