@@ -119,20 +119,24 @@ export class SshConnection implements Runner {
   }
 
   #processOf(channel: ClientChannel): RemoteProcess {
-    const exited = new Promise<Exit>((resolve) => {
-      let exit: Exit | undefined;
-      channel.on('exit', (status: number | null, signal?: string) => {
-        exit = { status, signal: signal ?? null };
-      });
-      const settle = (): void =>
-        resolve(exit ?? { status: null, signal: null, lost: this.#lost ?? 'the channel closed' });
-      channel.once('close', settle);
-      void this.ended.then(settle);
+    const { promise: exited, resolve } = Promise.withResolvers<Exit>();
+    let exit: Exit | undefined;
+    channel.on('exit', (status: number | null, signal?: string) => {
+      exit = { status, signal: signal ?? null };
     });
+    const settle = (): void =>
+      resolve(exit ?? { status: null, signal: null, lost: this.#lost ?? 'the channel closed' });
+    channel.once('close', settle);
+    void this.ended.then(settle);
     channel.on('error', () => {});
-    const close = (): void => {
+    const release = (): void => {
       channel.destroy();
     };
-    return { stdin: channel, stdout: channel, stderr: channel.stderr, exited, kill: close, release: close };
+    // The host keeps its side open as long as the program runs, which it may do although nobody listens.
+    const kill = (): void => {
+      release();
+      settle();
+    };
+    return { stdin: channel, stdout: channel, stderr: channel.stderr, exited, kill, release };
   }
 }
