@@ -1,7 +1,7 @@
 /**
  * Output arrives in pieces, and a secret may be cut in two: the end of a piece that could begin a secret waits for the next piece.
  * Invariant: what is passed on never ends inside a secret; nothing is lost and the order per host stays.
- * Holds at most a bounded number of characters per stream.
+ * Holds at most a bounded number of characters of a stream, and streams of a host.
  */
 
 import type { EventSink, RunEvent } from '../base/event.ts';
@@ -11,6 +11,8 @@ type HostEvent = Extract<RunEvent, { type: 'host-event' }>;
 type OutputEvent = HostEvent & { readonly event: { readonly event: 'output' } };
 
 const mostHeld = 64 * 1024;
+/** Streams of one host that may wait at once; an honest one has two at a time. */
+const mostStreams = 16;
 
 /** A sink that passes everything on, output in pieces that end outside of secrets. */
 export function holdOpenOutput(registry: SecretRegistry, next: EventSink): EventSink {
@@ -36,6 +38,11 @@ export function holdOpenOutput(registry: SecretRegistry, next: EventSink): Event
     streams.delete(key);
     if (cut < whole.length) streams.set(key, withText(event, whole.slice(cut)));
     held.set(hostKey(event), streams);
+    for (const [oldest, waiting] of streams) {
+      if (streams.size <= mostStreams) break;
+      streams.delete(oldest);
+      next(waiting);
+    }
     if (cut > 0) next(withText(event, whole.slice(0, cut)));
   }
 }

@@ -102,7 +102,7 @@ describe('createHistorySink', () => {
 
   it('keeps output up to the budget and says how much it dropped', async () => {
     const store = recorder();
-    const { sink, flush } = createHistorySink({ store, onFailure: () => {}, outputBudget: 10 });
+    const { sink, flush } = createHistorySink({ store, onFailure: () => {}, outputBudget: 4 * 410 });
     for (const text of ['12345', '1234', 'too long', 'x']) sink(said(text));
     sink(finished);
     await flush();
