@@ -10,6 +10,7 @@ import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fleetAvailable } from '../fleet/available.ts';
 import { type Fleet, upFleet } from '../fleet/fleet.ts';
+import { hostileRuntime } from '../helpers/hostile-runtime.ts';
 import { temporaryDirectories } from '../helpers/temporary-directory.ts';
 import { createPolicy, roleText } from './policy.ts';
 import { expectNoStack, expectProblem, Running, summaryOf, towline } from './towline.ts';
@@ -42,14 +43,7 @@ describe.skipIf(reason !== undefined)(`a hostile host${reason ? ` (skipped: ${re
     });
     const host = fleet.host('bad');
     await host.writeFile('/opt/hostile.cjs', readFileSync(bundle, 'utf8'));
-    // The loader's first word and the code it reads come from the real loader; only what it then runs is another program.
-    const wrapper = `#!/bin/sh
-exec node -e '
-require("vm").runInThisContext = () => () => require("/opt/hostile.cjs")
-eval(Buffer.from(process.argv[1], process.argv[2]).toString())
-' "$3" "$4"
-`;
-    await host.writeFile('/opt/hostile-node', wrapper, '0755');
+    await host.writeFile('/opt/hostile-node', hostileRuntime('/opt/hostile.cjs'), '0755');
   });
 
   afterAll(async () => {
