@@ -5,10 +5,11 @@
  * Never touches a file.
  */
 
+import { type Deferred, deferred } from './deferred.ts';
 import { type Content, chunkSize, inlineLimit, sha256Of } from './protocol/blob.ts';
 import type { Chunk } from './protocol/frame.ts';
 import { type Problem, ProblemError } from './protocol/problem.ts';
-import { agentProblem } from './protocol/problem-codes.ts';
+import { refusal } from './protocol/problem-codes.ts';
 
 /** Kept beyond the converge call they came with. */
 const keptBytesLimit = 16 * 1024 * 1024;
@@ -21,22 +22,17 @@ interface Pull {
   received: number;
   asked: number;
   wake: () => void;
-  problem?: Problem;
-}
-
-interface Expected {
-  readonly whole: Promise<Buffer>;
-  readonly settle: (bytes: Buffer) => void;
-  readonly fail: (problem: Problem) => void;
+  readonly ended: Deferred<void>;
+  problem?: ProblemError;
 }
 
 export class Blobs {
   readonly #need: (sha256: string, offset: number, bytes: number) => void;
   readonly #kept = new Map<string, Buffer>();
   #keptBytes = 0;
-  readonly #expected = new Map<string, Expected>();
+  readonly #expected = new Map<string, Deferred<Buffer>>();
   readonly #pulls = new Map<string, Pull>();
-  #lost: Problem | undefined;
+  #lost: ProblemError | undefined;
 
   /** `need` asks the reconciler for a range of a content. */
   constructor(need: (sha256: string, offset: number, bytes: number) => void) {
@@ -47,26 +43,21 @@ export class Blobs {
   expect(hashes: readonly string[]): void {
     for (const sha256 of hashes) {
       if (this.#expected.has(sha256) || this.#kept.has(sha256)) continue;
-      let settle: (bytes: Buffer) => void = () => {};
-      let fail: (problem: Problem) => void = () => {};
-      const whole = new Promise<Buffer>((resolve, reject) => {
-        settle = resolve;
-        fail = (problem) => reject(new ProblemError(problem));
-      });
-      whole.catch(() => {});
-      this.#expected.set(sha256, { whole, settle, fail });
+      this.#expected.set(sha256, deferred());
     }
   }
 
   /** Takes a chunk off the line. */
   chunk(chunk: Chunk): void {
     const expected = this.#expected.get(chunk.sha256);
-    if (expected !== undefined && !this.#pulls.has(chunk.sha256)) {
+    if (expected !== undefined) {
       this.#expected.delete(chunk.sha256);
       const bytes = Buffer.from(chunk.bytes);
-      if (sha256Of(bytes) !== chunk.sha256) return expected.fail(corrupt(chunk.sha256));
-      this.#keep(chunk.sha256, bytes);
-      return expected.settle(bytes);
+      if (sha256Of(bytes) !== chunk.sha256) expected.reject(corrupt(chunk.sha256));
+      else {
+        this.#keep(chunk.sha256, bytes);
+        expected.resolve(bytes);
+      }
     }
     const pull = this.#pulls.get(chunk.sha256);
     if (pull === undefined || chunk.offset !== pull.received) return;
@@ -79,23 +70,23 @@ export class Blobs {
 
   /** The reconciler will not send this content. */
   refuse(sha256: string, problem: Problem): void {
-    this.#expected.get(sha256)?.fail(problem);
+    this.#expected.get(sha256)?.reject(new ProblemError(problem));
     this.#expected.delete(sha256);
     const pull = this.#pulls.get(sha256);
     if (pull === undefined) return;
-    pull.problem = problem;
+    pull.problem = new ProblemError(problem);
     pull.wake();
   }
 
   /** The line is gone: everything awaited now or later fails with this. */
   lost(problem: Problem): void {
-    this.#lost = problem;
+    this.#lost = new ProblemError(problem);
     for (const sha256 of [...this.#expected.keys(), ...this.#pulls.keys()]) this.refuse(sha256, problem);
   }
 
   /** Waits until announced contents are in memory, so that a first look can show differences. */
   async inHand(hashes: readonly string[]): Promise<void> {
-    await Promise.allSettled(hashes.map((sha256) => this.#expected.get(sha256)?.whole));
+    await Promise.allSettled(hashes.map((sha256) => this.#expected.get(sha256)?.promise));
   }
 
   /** Content already in memory. */
@@ -117,23 +108,27 @@ export class Blobs {
     const parts: Buffer[] = [];
     for await (const part of this.#pull(content)) parts.push(part);
     const whole = Buffer.concat(parts);
-    if (sha256Of(whole) !== content.sha256) throw new ProblemError(corrupt(content.sha256));
+    if (sha256Of(whole) !== content.sha256) throw corrupt(content.sha256);
     this.#keep(content.sha256, whole);
     return whole;
   }
 
   async #here({ sha256 }: Content): Promise<Buffer | undefined> {
-    return (await this.#expected.get(sha256)?.whole) ?? this.#kept.get(sha256);
+    return (await this.#expected.get(sha256)?.promise) ?? this.#kept.get(sha256);
   }
 
   async *#pull(content: Content): AsyncGenerator<Buffer> {
-    const pull: Pull = { content, arrived: [], received: 0, asked: 0, wake: () => {} };
-    this.#pulls.set(content.sha256, pull);
+    const { sha256 } = content;
+    // One at a time of each content: chunks tell no more than what they are of.
+    while (this.#pulls.has(sha256)) await this.#pulls.get(sha256)?.ended.promise;
+    const ended = deferred<void>();
+    const pull: Pull = { content, arrived: [], received: 0, asked: 0, wake: () => {}, ended };
+    this.#pulls.set(sha256, pull);
     try {
       let handed = 0;
       while (handed < content.size) {
         const problem = pull.problem ?? this.#lost;
-        if (problem !== undefined) throw new ProblemError(problem);
+        if (problem !== undefined) throw problem;
         this.#ask(pull, handed);
         const part = pull.arrived.shift();
         if (part !== undefined) {
@@ -146,7 +141,8 @@ export class Blobs {
         });
       }
     } finally {
-      this.#pulls.delete(content.sha256);
+      this.#pulls.delete(sha256);
+      ended.resolve();
     }
   }
 
@@ -173,6 +169,6 @@ async function* single(bytes: Buffer): AsyncGenerator<Buffer> {
   yield bytes;
 }
 
-function corrupt(sha256: string): Problem {
-  return agentProblem('blob.corrupt', `content ${sha256.slice(0, 12)}… arrived with another hash`);
+function corrupt(sha256: string): ProblemError {
+  return refusal('blob.corrupt', `content ${sha256.slice(0, 12)}… arrived with another hash`);
 }

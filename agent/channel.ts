@@ -7,7 +7,14 @@
 
 import type { Readable, Writable } from 'node:stream';
 import { decodeMessage, encodeMessage } from './protocol/codec.ts';
-import { type Chunk, decodeChunk, FrameDecoder, frameTypes } from './protocol/frame.ts';
+import {
+  type Chunk,
+  decodeChunk,
+  decodeStream,
+  FrameDecoder,
+  frameTypes,
+  type StreamPart,
+} from './protocol/frame.ts';
 import {
   type AgentEvent,
   type AgentMessage,
@@ -20,6 +27,7 @@ import { agentProblem, thrownProblem } from './protocol/problem-codes.ts';
 export interface ChannelListener {
   message(message: ReconcilerMessage): void;
   chunk(chunk: Chunk): void;
+  input(part: StreamPart): void;
   /** The line ended: cleanly (no problem) or not. Called once. */
   ended(problem?: Problem): void;
 }
@@ -46,6 +54,8 @@ export class Channel {
   #flushing = false;
   #dropping = false;
   #ended = false;
+  readonly #sources = new Map<object, () => Buffer[] | undefined>();
+  #pouring = false;
   #heard = true;
   #silentBeats = 0;
   #beat: NodeJS.Timeout | undefined;
@@ -54,9 +64,11 @@ export class Channel {
     this.#output = output;
     this.#listener = listener;
     input.on('data', (bytes: Buffer) => this.#receive(bytes));
-    input.on('end', () => this.#end());
-    input.on('error', () => this.#end());
-    output.on('error', () => this.#end());
+    const end = (): void => this.#end();
+    input.on('end', end);
+    input.on('error', end);
+    output.on('error', end);
+    output.on('drain', () => this.#pour());
   }
 
   /** Sends a message at once; the answer of a call comes after the call's events, whatever the credit. */
@@ -91,6 +103,15 @@ export class Channel {
     this.#flush(false);
   }
 
+  /**
+   * Sends frames of a source as long as `next` has one: one of each source in turn and one in each turn of the event loop, as far
+   * as the line takes them, so that no source keeps the others or the heartbeat waiting.
+   */
+  pour(source: object, next: () => Buffer[] | undefined): void {
+    this.#sources.set(source, next);
+    this.#pour();
+  }
+
   /** Starts the heartbeat: one ping a period; a peer silent for three of them is lost. */
   keepAlive(seconds: number): void {
     clearInterval(this.#beat);
@@ -102,6 +123,24 @@ export class Channel {
     return new Promise((resolve) => {
       this.#flush(true);
       this.#output.write('', () => resolve());
+    });
+  }
+
+  #pour(): void {
+    if (this.#pouring || this.#output.writableNeedDrain) return;
+    const [first] = this.#sources;
+    if (first === undefined) return;
+    const [source, next] = first;
+    this.#sources.delete(source);
+    this.#pouring = true;
+    setImmediate(() => {
+      this.#pouring = false;
+      const frame = next();
+      if (frame !== undefined) {
+        this.#writeParts(frame);
+        this.#sources.set(source, next);
+      }
+      this.#pour();
     });
   }
 
@@ -121,6 +160,7 @@ export class Channel {
     try {
       for (const frame of this.#decoder.push(bytes)) {
         if (frame.type === frameTypes.chunk) this.#listener.chunk(decodeChunk(frame.body));
+        else if (frame.type === frameTypes.stream) this.#listener.input(decodeStream(frame.body));
         else this.#listener.message(decodeMessage(frame, reconcilerMessageSchema));
       }
     } catch (error) {
@@ -148,10 +188,12 @@ export class Channel {
   }
 
   #write(message: AgentMessage): void {
+    this.#writeParts(encodeMessage(message));
+  }
+
+  #writeParts(parts: readonly Buffer[]): void {
     if (this.#output.writableEnded || this.#output.destroyed) return;
-    this.#output.cork();
-    for (const part of encodeMessage(message)) this.#output.write(part);
-    this.#output.uncork();
+    this.#output.write(Buffer.concat(parts));
   }
 
   #end(problem?: Problem): void {

@@ -265,15 +265,11 @@ class Convergence {
   }
 
   #workplace(): Workplace {
-    const { mode, stop, reader, system, now, emit, journal } = this.#options;
+    const { emit, journal } = this.#options;
     return {
-      mode,
+      ...this.#options,
       results: this.#results,
       pending: this.#pending,
-      stop,
-      reader,
-      system,
-      now,
       acting: async (resource) => {
         const { notify = [] } = resource.meta;
         if (notify.length > 0) await journal?.owes(notify);

@@ -6,9 +6,12 @@
 
 import type { Blobs } from './blobs.ts';
 import type { Channel } from './channel.ts';
+import { ContentCache } from './content-cache.ts';
 import { type HeldPlan, runConverge } from './converge-call.ts';
 import { gatherFacts } from './facts/gather.ts';
 import type { Journal } from './journal.ts';
+import { Programs } from './programs.ts';
+import type { Content } from './protocol/blob.ts';
 import type { Facts } from './protocol/facts.ts';
 import type { ConvergeMessage, ExecMessage, ReconcilerMessage } from './protocol/message.ts';
 import type { Problem } from './protocol/problem.ts';
@@ -20,6 +23,10 @@ export interface DispatchOptions {
   readonly blobs: Blobs;
   readonly journal: Journal;
   readonly lockDirectory: string;
+  /** Identity of this agent's code. */
+  readonly agent: string;
+  /** This agent's code as it came, for the programs that are to run it. */
+  readonly code?: Buffer | undefined;
   readonly now: () => number;
   readonly date: () => string;
 }
@@ -30,12 +37,17 @@ export class Dispatcher {
   readonly #options: DispatchOptions;
   /** key → the plan of the last converge call. */
   readonly held = new Map<string, HeldPlan>();
+  readonly programs: Programs;
   facts: Facts | undefined;
   #work: Promise<void> = Promise.resolve();
   readonly #stops = new Map<number, AbortController>();
 
   constructor(options: DispatchOptions) {
     this.#options = options;
+    const { channel, blobs, agent, code } = options;
+    const fetch = async (content: Content) =>
+      code !== undefined && content.sha256 === agent ? [code] : blobs.open(content);
+    this.programs = new Programs(channel, new ContentCache(fetch));
   }
 
   dispatch(message: Work): void {
@@ -50,6 +62,14 @@ export class Dispatcher {
         return this.#enqueue(message.id, () => this.#facts(message.id));
       case 'cancel':
         return this.#stops.get(message.id)?.abort(agentProblem('agent.cancelled', message.reason));
+      case 'open':
+        return this.programs.open(message);
+      case 'window':
+        return this.programs.window(message);
+      case 'shut':
+        return this.programs.shut(message);
+      case 'supply':
+        return this.programs.supply(message);
       case 'refuse':
         return blobs.refuse(message.sha256, message.problem);
       case 'credit':
@@ -69,7 +89,7 @@ export class Dispatcher {
   /** Stops what runs at its next boundary, for this reason, and waits until it has stopped. */
   async finish(reason: Problem): Promise<void> {
     for (const stop of this.#stops.values()) stop.abort(reason);
-    await this.#work;
+    await Promise.all([this.#work, this.programs.finish()]);
   }
 
   #enqueue(id: number, act: (stop: AbortSignal) => Promise<void>): void {

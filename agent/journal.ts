@@ -5,10 +5,9 @@
  * Never written in a dry run; holds results only where they are registered, and of sensitive resources their outcome only.
  */
 
-import { appendFile, mkdir, readdir, readFile, rmdir, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { type ConvergeResult, type JournalEntry, journalEntrySchema } from './protocol/message.ts';
 import type { Registered, ResourceReport } from './protocol/outcome.ts';
+import { appendFile, dirname, mkdir, readdir, readFile, rmdir, unlink } from './system/platform.ts';
 
 type Line =
   | {
@@ -25,20 +24,23 @@ type Line =
   | { readonly end: ConvergeResult }
   | { readonly recorded: true };
 
+interface Done {
+  readonly report: ResourceReport;
+  readonly registered?: Registered | undefined;
+}
+
 /** What earlier runs left: acts that an interrupted run of the same plan finished, and handlers that never ran well. */
 export interface Interrupted {
   readonly run: string;
-  readonly done: ReadonlyMap<
-    string,
-    { readonly report: ResourceReport; readonly registered?: Registered | undefined }
-  >;
+  readonly done: ReadonlyMap<string, Done>;
   readonly owes: ReadonlySet<string>;
 }
 
 interface Remembered {
   readonly file: string;
   readonly entry: JournalEntry;
-  readonly registered: ReadonlyMap<string, Registered>;
+  /** What was done outside handlers. */
+  readonly done: Interrupted['done'];
   /** Handlers still due when it ended. */
   readonly owes: ReadonlySet<string>;
   /** Handlers that ran well, whichever run owed them. */
@@ -71,18 +73,15 @@ export class Journal {
       ({ entry }) => entry.key === key && entry.result?.ok !== true,
     );
     if (mine.length === 0) return undefined;
-    const done = new Map<string, { report: ResourceReport; registered?: Registered | undefined }>();
+    const merged = new Map<string, Done>();
     const owes = new Set<string>();
-    for (const { entry, registered, owes: owed, settled } of mine) {
+    for (const { entry, done, owes: owed, settled } of mine) {
       for (const handler of settled) owes.delete(handler);
       for (const handler of owed) owes.add(handler);
       if (entry.digest !== digest || entry.result?.complete === true) continue;
-      for (const report of entry.reports) {
-        if (report.handler === undefined)
-          done.set(report.resource, { report, registered: registered.get(report.resource) });
-      }
+      for (const [resource, each] of done) merged.set(resource, each);
     }
-    return { run: mine.map(({ entry }) => entry.run).join(', '), done, owes };
+    return { run: mine.map(({ entry }) => entry.run).join(', '), done: merged, owes };
   }
 
   /** Opens the record of one converge; its file appears with the first line that matters. */
@@ -197,7 +196,7 @@ function remember(file: string, text: string): Remembered | undefined {
   const first = lines[0];
   const begin = first && 'begin' in first ? first.begin : torn;
   const reports: ResourceReport[] = [];
-  const registered = new Map<string, Registered>();
+  const done = new Map<string, Done>();
   const owes = new Set<string>();
   const settled: string[] = [];
   let result: ConvergeResult | undefined;
@@ -212,7 +211,8 @@ function remember(file: string, text: string): Remembered | undefined {
     if ('recorded' in line) recorded = true;
     if ('done' in line) {
       reports.push(line.done);
-      if (line.registered !== undefined) registered.set(line.done.resource, line.registered);
+      const { done: report, registered } = line;
+      if (report.handler === undefined) done.set(report.resource, { report, registered });
     }
   }
   const entry = journalEntrySchema.safeParse({
@@ -220,7 +220,7 @@ function remember(file: string, text: string): Remembered | undefined {
     reports,
     ...(result && { result: { ...result, reports } }),
   });
-  return entry.success ? { file, entry: entry.data, registered, owes, settled, recorded } : undefined;
+  return entry.success ? { file, entry: entry.data, done, owes, settled, recorded } : undefined;
 }
 
 /** A line cut off by a crash is no line. */

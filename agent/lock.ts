@@ -4,11 +4,20 @@
  * Never waits by itself, never takes a lock away from a living process.
  */
 
-import { randomBytes } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs';
-import { lstat, mkdir, rmdir, unlink } from 'node:fs/promises';
 import { pause } from './pause.ts';
 import { guarded } from './system/errors.ts';
+import {
+  linkSync,
+  lstat,
+  mkdir,
+  mkdirSync,
+  randomBytes,
+  readFileSync,
+  rmdir,
+  unlink,
+  unlinkSync,
+  writeFileSync,
+} from './system/platform.ts';
 
 /** Who holds the lock. */
 export interface Holder {

@@ -20,6 +20,7 @@ void runSession({
   output: process.stdout,
   places: findPlaces(process.env, uid, homedir()),
   agent: process.env.TOWLINE_AGENT_DIGEST ?? '',
+  code: (globalThis as { towlineAgent?: Buffer }).towlineAgent,
   pid: process.pid,
   node: process.version,
   now: () => performance.now(),

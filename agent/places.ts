@@ -4,7 +4,7 @@
  * Never makes a directory; whoever writes does.
  */
 
-import { statSync } from 'node:fs';
+import { statSync } from './system/platform.ts';
 
 export interface Places {
   readonly lock: string;

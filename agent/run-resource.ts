@@ -4,6 +4,7 @@
  * Never throws: what a kind throws becomes the report's problem.
  */
 
+import { deferred } from './deferred.ts';
 import { pause } from './pause.ts';
 import { type Change, changeKey } from './protocol/change.ts';
 import type { ConvergeMode } from './protocol/message.ts';
@@ -185,18 +186,13 @@ async function withTimeout<T>(meta: Meta, run: (signal: AbortSignal) => Promise<
   const controller = new AbortController();
   const act = run(controller.signal);
   if (meta.timeout === undefined) return act;
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => {
-        controller.abort();
-        reject(refusal('resource.timeout', `not done after ${meta.timeout} seconds`));
-      },
-      (meta.timeout as number) * 1000,
-    );
-  });
+  const late = deferred<never>();
+  const timer = setTimeout(() => {
+    controller.abort();
+    late.reject(refusal('resource.timeout', `not done after ${meta.timeout} seconds`));
+  }, meta.timeout * 1000);
   try {
-    return await Promise.race([act, late]);
+    return await Promise.race([act, late.promise]);
   } finally {
     clearTimeout(timer);
     if (controller.signal.aborted) await Promise.race([act.catch(() => {}), pause(endingMs)]);
@@ -224,14 +220,12 @@ function settle(
   };
   const isFailed =
     failedWhen === undefined ? failure !== undefined : place.results.holds(failedWhen, own) === true;
-  if (isFailed) {
-    const problem = failure ?? agentProblem('resource.condition-failed', 'its failedWhen condition holds');
-    return finish(resource, place, { outcome: 'failed', problem, changes, startedAt, registered: own });
-  }
-  const changed =
+  const isChanged =
     changedWhen === undefined ? changes.length > 0 : place.results.holds(changedWhen, own) === true;
+  const broken = failure ?? agentProblem('resource.condition-failed', 'its failedWhen condition holds');
   return finish(resource, place, {
-    outcome: changed ? 'changed' : 'unchanged',
+    outcome: isFailed ? 'failed' : isChanged ? 'changed' : 'unchanged',
+    problem: isFailed ? broken : undefined,
     changes,
     startedAt,
     registered: own,
@@ -243,7 +237,7 @@ interface Ending {
   readonly startedAt: number;
   readonly changes?: readonly Change[];
   readonly reason?: string;
-  readonly problem?: Problem;
+  readonly problem?: Problem | undefined;
   readonly registered?: Registered | undefined;
 }
 

@@ -7,6 +7,7 @@
 import type { Readable, Writable } from 'node:stream';
 import { Blobs } from './blobs.ts';
 import { Channel } from './channel.ts';
+import { deferred } from './deferred.ts';
 import { Dispatcher } from './dispatch.ts';
 import { gatherFacts } from './facts/gather.ts';
 import { Journal } from './journal.ts';
@@ -26,6 +27,8 @@ export interface SessionOptions {
   readonly places: Places;
   /** Identity of this agent's code. */
   readonly agent: string;
+  /** The code itself, as it came. */
+  readonly code?: Buffer | undefined;
   readonly pid: number;
   readonly node: string;
   /** Milliseconds, monotonic. */
@@ -69,15 +72,11 @@ class Session {
   readonly #journal: Journal;
   readonly #dispatcher: Dispatcher;
   #state: State = 'handshaking';
-  readonly closed: Promise<void>;
-  #close: () => void = () => {};
+  readonly #end = deferred<void>();
   #unanswered: NodeJS.Timeout | undefined;
 
   constructor(options: SessionOptions) {
     this.#options = options;
-    this.closed = new Promise((resolve) => {
-      this.#close = resolve;
-    });
     this.#journal = new Journal(options.places.journal);
     this.#blobs = new Blobs((sha256, offset, bytes) =>
       this.#channel.send({ type: 'need', sha256, offset, bytes }),
@@ -85,16 +84,20 @@ class Session {
     this.#channel = new Channel(options.input, options.output, {
       message: (message) => this.#message(message),
       chunk: (chunk: Chunk) => this.#blobs.chunk(chunk),
+      input: (part) => this.#dispatcher.programs.input(part),
       ended: (problem) => this.#ended(problem),
     });
     this.#dispatcher = new Dispatcher({
+      ...options,
       channel: this.#channel,
       blobs: this.#blobs,
       journal: this.#journal,
       lockDirectory: options.places.lock,
-      now: options.now,
-      date: options.date,
     });
+  }
+
+  get closed(): Promise<void> {
+    return this.#end.promise;
   }
 
   async hello(): Promise<void> {
@@ -145,6 +148,6 @@ class Session {
     this.#channel.send({ type: 'goodbye', problem });
     await Promise.race([this.#channel.drained(), new Promise((resolve) => setTimeout(resolve, 1000))]);
     this.#state = next(this.#state, 'drained');
-    this.#close();
+    this.#end.resolve();
   }
 }

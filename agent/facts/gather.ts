@@ -4,6 +4,7 @@
  * Never starts a program, never throws.
  */
 
+import { deferred } from '../deferred.ts';
 import type { FactName, Facts } from '../protocol/facts.ts';
 import type { Problem } from '../protocol/problem.ts';
 import { agentProblem } from '../protocol/problem-codes.ts';
@@ -53,18 +54,16 @@ export interface Gathered {
 /** Reads every fact. */
 export async function gatherFacts(options: GatherOptions = {}): Promise<Gathered> {
   const { signal = AbortSignal.timeout(limit), root = '' } = options;
-  const late = new Promise<never>((_, reject) => {
-    const end = (): void => reject(new Error('it was not read in time'));
-    if (signal.aborted) end();
-    else signal.addEventListener('abort', end, { once: true });
-  });
-  late.catch(() => {});
+  const late = deferred<never>();
+  const end = (): void => late.reject(new Error('it was not read in time'));
+  if (signal.aborted) end();
+  else signal.addEventListener('abort', end, { once: true });
   const problems: Problem[] = [];
   const node = nodeKnowledge();
   const names = Object.keys(factTable) as FactName[];
   const values = names.map(async (name) => {
     try {
-      return [name, await Promise.race([late, read(factTable[name], node, root)])] as const;
+      return [name, await Promise.race([late.promise, read(factTable[name], node, root)])] as const;
     } catch (error) {
       const message = `fact ${name}: ${(error as Error).message}`;
       problems.push(agentProblem('agent.no-facts', message));

@@ -4,10 +4,9 @@
  * Never opens what is not a regular file: a pipe would block.
  */
 
-import { constants } from 'node:fs';
-import { access, open, readdir } from 'node:fs/promises';
 import { arch, hostname, networkInterfaces, release } from 'node:os';
 import { ownAccount } from '../system/own-account.ts';
+import { access, constants, open, readdir } from '../system/platform.ts';
 import { pieces } from '../system/reader.ts';
 import type { Fact, NodeKnowledge, Observed } from './fact.ts';
 

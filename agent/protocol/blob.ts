@@ -12,7 +12,7 @@ export function sha256Of(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-export const sha256Schema = z.string.check(z.matches(/^[0-9a-f]{64}$/));
+export const sha256Schema = z.matching(/^[0-9a-f]{64}$/);
 export const contentSchema = z.object({
   sha256: sha256Schema,
   size: z.number.check(z.holds((size) => size >= 0, 'is negative')),

@@ -15,9 +15,9 @@ export const changeActions = ['create', 'update', 'remove', 'run'] as const;
 export const changeSchema = z.object({
   action: z.oneOf(changeActions),
   property: z.string,
-  from: z.optional(z.string),
-  to: z.optional(z.string),
-  diff: z.optional(z.string),
+  from: z.optionalString,
+  to: z.optionalString,
+  diff: z.optionalString,
 });
 export type Change = z.Infer<typeof changeSchema>;
 

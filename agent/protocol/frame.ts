@@ -13,6 +13,8 @@ export const frameTypes = {
   deflated: 2,
   /** Content: 32 bytes SHA-256 of the whole, 6 bytes offset (big endian), bytes. */
   chunk: 3,
+  /** Bytes of a program's stream: 4 bytes id (big endian), 1 byte channel, bytes. */
+  stream: 4,
 } as const;
 export type FrameType = (typeof frameTypes)[keyof typeof frameTypes];
 
@@ -61,6 +63,38 @@ export function decodeChunk(body: Buffer): Chunk {
   };
 }
 
+/** The streams of a program, by the byte that names them. */
+export const streamChannels = { stdin: 0, stdout: 1, stderr: 2 } as const;
+export type OutputChannel = 1 | 2;
+/** Bytes that may be under way on each stream of a program; what was consumed is granted again. */
+export const streamWindow = 256 * 1024;
+const streamHeaderSize = 5;
+
+export interface StreamPart {
+  /** Of the message that opened the program. */
+  readonly id: number;
+  readonly channel: number;
+  readonly bytes: Buffer;
+}
+
+/** The bytes of one stream frame. */
+export function encodeStream({ id, channel, bytes }: StreamPart): Buffer[] {
+  const head = Buffer.alloc(streamHeaderSize);
+  head.writeUInt32BE(id);
+  head[streamHeaderSize - 1] = channel;
+  return encodeFrame(frameTypes.stream, head, bytes);
+}
+
+/** The part in the body of a stream frame. Throws `protocol.bad-frame` when it is too short. */
+export function decodeStream(body: Buffer): StreamPart {
+  if (body.length < streamHeaderSize) throw refusal('protocol.bad-frame', 'stream bytes without header');
+  return {
+    id: body.readUInt32BE(),
+    channel: body[streamHeaderSize - 1] as number,
+    bytes: body.subarray(streamHeaderSize),
+  };
+}
+
 /** Collects bytes and gives whole frames. Throws a ProblemError once the stream is no longer frames. */
 export class FrameDecoder {
   readonly #limit: number;
@@ -103,7 +137,7 @@ export class FrameDecoder {
     if (length > this.#limit) {
       throw refusal('protocol.frame-too-large', `a frame of ${length} bytes was announced`);
     }
-    if (length < 1 || type < frameTypes.message || type > frameTypes.chunk) {
+    if (length < 1 || type < frameTypes.message || type > frameTypes.stream) {
       throw refusal('protocol.bad-frame', `no frame of type ${type} and length ${length} exists`);
     }
   }

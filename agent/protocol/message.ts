@@ -5,7 +5,7 @@
  * Pure; docs/protocol.md shows the same bytes and messages.
  */
 
-import { sha256Schema } from './blob.ts';
+import { contentSchema, sha256Schema } from './blob.ts';
 import { factsSchema } from './facts.ts';
 import { countsSchema, resourceReportSchema } from './outcome.ts';
 import { planDeltaSchema, rolePlanSchema } from './plan.ts';
@@ -24,8 +24,11 @@ const planOnWire = z.union([
 
 const id = z.number;
 
-const convergeMessage = z.object({
-  type: z.literal('converge'),
+function message<T extends string, M extends z.Members>(type: T, members: M) {
+  return z.object({ type: z.literal(type), ...members });
+}
+
+const convergeMessage = message('converge', {
   id,
   mode: z.oneOf(convergeModes),
   /** The run this belongs to; the journal answers with it. */
@@ -37,50 +40,80 @@ const convergeMessage = z.object({
   plan: planOnWire,
   /** Contents that follow this message at once as chunk frames, in this order. */
   inline: z.optional(z.array(sha256Schema)),
-  tags: z.optional(z.array(z.string)),
-  skipTags: z.optional(z.array(z.string)),
+  tags: z.optionalStrings,
+  skipTags: z.optionalStrings,
   /** The plan was applied before and nothing of it is new: commands that leave nothing to look at are not repeated. */
-  drift: z.optional(z.boolean),
+  drift: z.optionalBoolean,
   /** Seconds to wait for another run's host lock; 0 answers agent.busy at once. */
-  lockWait: z.optional(z.number),
+  lockWait: z.optionalNumber,
 });
 
-const execMessage = z.object({
-  type: z.literal('exec'),
+const execMessage = message('exec', {
   id,
   argv: z.array(z.string),
-  stdin: z.optional(z.string),
-  cwd: z.optional(z.string),
+  stdin: z.optionalString,
+  cwd: z.optionalString,
   /** Seconds. */
   timeout: z.number,
 });
 
+const openMessage = message('open', { id, argv: z.array(z.string) });
+
+/** More bytes of one stream of a program may be sent: of its output to the reconciler, of its input to the agent. */
+const windowMessage = message('window', { id, channel: z.oneOf([0, 1, 2]), bytes: z.number });
+
+/** How a program's streams end: its input only; all of them, and it is given time to end; the program at once. */
+export const streamEnds = ['stdin', 'release', 'kill'] as const;
+const shutMessage = message('shut', { id, how: z.oneOf(streamEnds) });
+
+/** A range of a content goes into a program's input from what the agent keeps, as it is or as chunk frames. */
+export const supplyForms = ['raw', 'chunk'] as const;
+export type SupplyForm = (typeof supplyForms)[number];
+const supplyMessage = message('supply', {
+  id,
+  /** The id that opened the program. */
+  program: z.number,
+  content: contentSchema,
+  offset: z.number,
+  bytes: z.number,
+  form: z.oneOf(supplyForms),
+});
+
 export const reconcilerMessageSchema = z.variants('type', [
   /** Answer to hello: the session is open. `credit` bytes of events may be sent before more is granted. */
-  z.object({ type: z.literal('welcome'), heartbeat: z.number, credit: z.number }),
+  message('welcome', { heartbeat: z.number, credit: z.number }),
   convergeMessage,
   execMessage,
-  z.object({ type: z.literal('facts'), id }),
+  message('facts', { id }),
   /** Stop at the next resource boundary (converge) or kill (exec). */
-  z.object({ type: z.literal('cancel'), id, reason: z.string }),
+  message('cancel', { id, reason: z.string }),
+  /** Starts a program whose streams travel as stream frames, beside whatever else the agent does. */
+  openMessage,
+  windowMessage,
+  shutMessage,
+  supplyMessage,
   /** The asked content will not come. */
-  z.object({ type: z.literal('refuse'), sha256: sha256Schema, problem: problemSchema }),
+  message('refuse', { sha256: sha256Schema, problem: problemSchema }),
   /** More bytes of events may be sent. */
-  z.object({ type: z.literal('credit'), bytes: z.number }),
+  message('credit', { bytes: z.number }),
   /** These runs of the journal are recorded; the agent forgets them. */
-  z.object({ type: z.literal('recorded'), runs: z.array(z.string) }),
-  z.object({ type: z.literal('ping'), id }),
-  z.object({ type: z.literal('pong'), id }),
-  z.object({ type: z.literal('close'), reason: z.string }),
+  message('recorded', { runs: z.array(z.string) }),
+  message('ping', { id }),
+  message('pong', { id }),
+  message('close', { reason: z.string }),
 ]);
 export type ReconcilerMessage = z.Infer<typeof reconcilerMessageSchema>;
 export type ConvergeMessage = z.Infer<typeof convergeMessage>;
 export type ExecMessage = z.Infer<typeof execMessage>;
+export type OpenMessage = z.Infer<typeof openMessage>;
+export type WindowMessage = z.Infer<typeof windowMessage>;
+export type ShutMessage = z.Infer<typeof shutMessage>;
+export type SupplyMessage = z.Infer<typeof supplyMessage>;
 
 /** Progress inside a converge or exec call. */
 export const agentEventSchema = /* @__PURE__ */ z.lazy(() =>
   z.variants('event', [
-    z.object({ event: z.literal('started'), resource: z.string, handler: z.optional(z.string) }),
+    z.object({ event: z.literal('started'), resource: z.string, handler: z.optionalString }),
     z.object({
       event: z.literal('output'),
       resource: z.string,
@@ -129,8 +162,7 @@ export type JournalEntry = z.Infer<typeof journalEntrySchema>;
 
 export const agentMessageSchema = /* @__PURE__ */ z.lazy(() =>
   z.variants('type', [
-    z.object({
-      type: z.literal('hello'),
+    message('hello', {
       protocol: z.number,
       agent: z.string,
       pid: z.number,
@@ -141,22 +173,31 @@ export const agentMessageSchema = /* @__PURE__ */ z.lazy(() =>
       holds: z.record(z.string),
       journal: z.array(journalEntrySchema),
     }),
-    z.object({ type: z.literal('events'), id, events: z.array(agentEventSchema) }),
-    z.object({ type: z.literal('converged'), id, result: convergeResultSchema }),
-    z.object({
-      type: z.literal('executed'),
+    message('events', { id, events: z.array(agentEventSchema) }),
+    message('converged', { id, result: convergeResultSchema }),
+    message('executed', {
       id,
       status: z.nullable(z.number),
       signal: z.nullable(z.string),
       problem: z.optional(problemSchema),
     }),
-    z.object({ type: z.literal('facts'), id, facts: factsSchema, problems: z.array(problemSchema) }),
+    /** A program has ended; its output came before. Without having started: why. */
+    message('exited', {
+      id,
+      status: z.nullable(z.number),
+      signal: z.nullable(z.string),
+      problem: z.optional(problemSchema),
+    }),
+    windowMessage,
+    /** A supply is in the program's input; with a problem nothing of it is. */
+    message('supplied', { id, problem: z.optional(problemSchema) }),
+    message('facts', { id, facts: factsSchema, problems: z.array(problemSchema) }),
     /** Asks for `bytes` bytes of content from `offset` on: a grant of credit for exactly that many. */
-    z.object({ type: z.literal('need'), sha256: sha256Schema, offset: z.number, bytes: z.number }),
-    z.object({ type: z.literal('ping'), id }),
-    z.object({ type: z.literal('pong'), id }),
+    message('need', { sha256: sha256Schema, offset: z.number, bytes: z.number }),
+    message('ping', { id }),
+    message('pong', { id }),
     /** The agent ends; nothing follows. */
-    z.object({ type: z.literal('goodbye'), problem: z.optional(problemSchema) }),
+    message('goodbye', { problem: z.optional(problemSchema) }),
   ]),
 );
 export type AgentMessage = z.Infer<typeof agentMessageSchema>;

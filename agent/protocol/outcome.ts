@@ -18,16 +18,16 @@ export type Registered = z.Infer<typeof registeredSchema>;
 export const resourceReportSchema = z.object({
   resource: z.string,
   /** The handler's name when the resource ran inside one. */
-  handler: z.optional(z.string),
+  handler: z.optionalString,
   outcome: z.oneOf(outcomes),
   changes: z.array(changeSchema),
   milliseconds: z.number,
   /** Why it was skipped or is unknown, for people. */
-  reason: z.optional(z.string),
+  reason: z.optionalString,
   problem: z.optional(problemSchema),
   /** True when ignoreErrors let the role go on after this failure. */
-  ignored: z.optional(z.boolean),
-  attempts: z.optional(z.number),
+  ignored: z.optionalBoolean,
+  attempts: z.optionalNumber,
 });
 export type ResourceReport = z.Infer<typeof resourceReportSchema>;
 

@@ -12,17 +12,17 @@ import { type Shapes, shapes } from './shapes/index.ts';
 /** What applies to every kind and to none in particular. Times in seconds. */
 export const metaSchema = z.object({
   when: z.optional(expressionSchema),
-  notify: z.optional(z.array(z.string)),
-  register: z.optional(z.string),
+  notify: z.optionalStrings,
+  register: z.optionalString,
   changedWhen: z.optional(expressionSchema),
   failedWhen: z.optional(expressionSchema),
-  ignoreErrors: z.optional(z.boolean),
-  retries: z.optional(z.number),
-  delay: z.optional(z.number),
-  timeout: z.optional(z.number),
-  tags: z.optional(z.array(z.string)),
-  requires: z.optional(z.array(z.string)),
-  sensitive: z.optional(z.boolean),
+  ignoreErrors: z.optionalBoolean,
+  retries: z.optionalNumber,
+  delay: z.optionalNumber,
+  timeout: z.optionalNumber,
+  tags: z.optionalStrings,
+  requires: z.optionalStrings,
+  sensitive: z.optionalBoolean,
 });
 export type Meta = z.Infer<typeof metaSchema>;
 

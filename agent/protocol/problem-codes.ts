@@ -27,7 +27,7 @@ const passing = {
     'blob.corrupt',
     'package.locked',
   ],
-  wait: ['agent.busy'],
+  wait: ['agent.busy', 'agent.too-many-programs'],
 } as const satisfies Partial<Record<Disposition, readonly string[]>>;
 
 /** What stays so until a person acts: a type only, to keep it off the hosts. */
@@ -39,6 +39,8 @@ type StalledCode =
   | 'resource.stopped'
   | 'resource.assertion'
   | 'file.unreadable'
+  | 'file.missing'
+  | 'file.mount-point'
   | 'file.wrong-type'
   | 'file.parent-missing'
   | 'file.not-permitted'
@@ -50,13 +52,21 @@ type StalledCode =
   | 'template.failed'
   | 'command.failed'
   | 'command.not-found'
+  | 'command.no-directory'
   | 'package.failed'
+  | 'package.conflict'
   | 'package.unknown'
   | 'package.unsupported'
   | 'service.unsupported'
   | 'service.unknown'
   | 'service.failed'
   | 'account.failed'
+  | 'account.no-group'
+  | 'account.bad-key'
+  | 'account.unsafe-keys'
+  | 'account.no-shadow'
+  | 'account.bad-hash'
+  | 'account.no-password'
   | 'account.conflict';
 
 export type AgentProblemCode = (typeof passing)[keyof typeof passing][number] | StalledCode;

@@ -8,13 +8,13 @@ import { dispositions, type Problem } from './problem.ts';
 import * as z from './schema.ts';
 
 const placeSchema = z.object({
-  file: z.optional(z.string),
-  line: z.optional(z.number),
-  column: z.optional(z.number),
-  environment: z.optional(z.string),
-  host: z.optional(z.string),
-  role: z.optional(z.string),
-  resource: z.optional(z.string),
+  file: z.optionalString,
+  line: z.optionalNumber,
+  column: z.optionalNumber,
+  environment: z.optionalString,
+  host: z.optionalString,
+  role: z.optionalString,
+  resource: z.optionalString,
 });
 
 export const problemSchema: z.Schema<Problem> = z.object({
@@ -24,5 +24,5 @@ export const problemSchema: z.Schema<Problem> = z.object({
   hint: z.string,
   where: z.optional(placeSchema),
   cause: z.optional(z.lazy(() => problemSchema)),
-  lines: z.optional(z.array(z.string)),
+  lines: z.optionalStrings,
 });

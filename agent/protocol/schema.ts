@@ -76,7 +76,7 @@ export class Schema<T> {
 
 export type Infer<S> = S extends Schema<infer T> ? T : never;
 type Simplify<T> = { [K in keyof T]: T[K] };
-type Members = { readonly [name: string]: Schema<unknown> };
+export type Members = { readonly [name: string]: Schema<unknown> };
 type OptionalKeys<M extends Members> = { [K in keyof M]: undefined extends Infer<M[K]> ? K : never }[keyof M];
 type ObjectOf<M extends Members> = Simplify<
   { -readonly [K in Exclude<keyof M, OptionalKeys<M>>]: Infer<M[K]> } & {
@@ -205,8 +205,14 @@ export function variants<const T extends readonly Schema<unknown>[]>(
   });
 }
 
-export function matches(pattern: RegExp): Check<string> {
-  return (value) => (pattern.test(value) ? undefined : `does not match ${pattern.source}`);
+export const optionalString = optional(string);
+export const optionalStrings = optional(array(string));
+export const optionalNumber = optional(number);
+export const optionalBoolean = optional(boolean);
+
+/** Text that a pattern fits. */
+export function matching(pattern: RegExp): Schema<string> {
+  return string.check(holds((value) => pattern.test(value), `does not match ${pattern.source}`));
 }
 
 export function holds<T>(is: (value: T) => boolean, message: string): Check<T> {

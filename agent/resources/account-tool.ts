@@ -9,6 +9,16 @@ import { accountsKey, groupsKey } from '../system/accounts.ts';
 import { howEnded, lastLines } from '../system/program-end.ts';
 import type { System } from '../system/system.ts';
 
+/** Throws account.conflict when the id that somebody is to have is another's. */
+export function refuseTaken(
+  holder: { readonly name: string } | undefined,
+  who: string,
+  id: number | undefined,
+): void {
+  if (holder !== undefined)
+    throw refusal('account.conflict', `${who} cannot have the id ${id}: ${holder.name} has it`);
+}
+
 /** Runs one account program to a good end. */
 export async function runAccountTool(system: System, argv: readonly string[], stdin?: string): Promise<void> {
   try {

@@ -4,11 +4,11 @@
  * Never changes a line of another key, unless the key is exclusive.
  */
 
-import { dirname } from 'node:path';
 import { type Change, makeChange } from '../protocol/change.ts';
 import { refusal } from '../protocol/problem-codes.ts';
 import type { AuthorizedKeyShape } from '../protocol/shapes/account.ts';
 import { findAccount, unknownOwner } from '../system/accounts.ts';
+import { dirname } from '../system/platform.ts';
 import { readText } from '../system/read-text.ts';
 import type { Account, FileStat, SystemReader } from '../system/system.ts';
 import { editKeys, type KeyEdit, parseKeyLine } from './key-lines.ts';
@@ -18,9 +18,7 @@ import type { Resource } from './resource.ts';
 export const authorizedKeyResource: Resource<'authorizedKey'> = {
   async check(system, wanted, { pending }) {
     if (parseKeyLine(wanted.key) === undefined) {
-      throw refusal('account.failed', `the key for ${wanted.user} is not a public key of OpenSSH`, {
-        hint: 'Give the one line of a .pub file: type, base64 text, comment.',
-      });
+      throw refusal('account.bad-key', `the key for ${wanted.user} is not a public key of OpenSSH`);
     }
     const account = await findAccount(system, wanted.user);
     if (account === undefined) {
@@ -70,9 +68,7 @@ async function inspect(
   const directory = dirname(path);
   const [directoryStat, fileStat] = [await system.stat(directory), await system.stat(path)];
   const refuse = (which: string, why: string): never => {
-    throw refusal('file.wrong-type', `the keys of ${wanted.user} are not touched: ${which} ${why}`, {
-      hint: 'Look at who made it so, then put back a plain directory and file of this user.',
-    });
+    throw refusal('account.unsafe-keys', `the keys of ${wanted.user} are not touched: ${which} ${why}`);
   };
   if (directoryStat !== undefined) {
     if (directoryStat.type !== 'directory') refuse(directory, 'is not a plain directory');

@@ -6,20 +6,12 @@
 
 import { refusal } from '../protocol/problem-codes.ts';
 import type { BlockShape } from '../protocol/shapes/block.ts';
-import { foreseeing } from './pending.ts';
-import type { Resource } from './resource.ts';
-import { applyEdit, checkEdit, type Edited, pattern, type TextEdit } from './text-edit.ts';
+import { type Edited, pattern, type TextEdit, textResource } from './text-edit.ts';
 import { bareText, insertLines, insertPlace, type Line, styledLines } from './text-lines.ts';
 
 const blockEdit: TextEdit<BlockShape> = { property: 'block', edit };
 
-export const blockResource: Resource<'block'> = {
-  check: foreseeing((system, wanted, context) => checkEdit(system, wanted, context, blockEdit)),
-  async apply(system, wanted, changes) {
-    await applyEdit(system, wanted, changes, blockEdit);
-    return undefined;
-  },
-};
+export const blockResource = textResource<'block'>(blockEdit);
 
 function edit(
   lines: readonly Line[],

@@ -4,10 +4,10 @@
  * Reads only while planning; the acts get their System when they are taken.
  */
 
-import { dirname, join } from 'node:path';
 import type { Change } from '../protocol/change.ts';
 import { refusal } from '../protocol/problem-codes.ts';
 import type { DirectoryShape } from '../protocol/shapes/directory.ts';
+import { dirname, join } from '../system/platform.ts';
 import type { FileStat, Ownership, System, SystemReader } from '../system/system.ts';
 import { contentChange, newContentDiff } from './content-change.ts';
 import { ownershipChanges } from './ownership-changes.ts';

@@ -4,10 +4,10 @@
  * Never follows a link, never replaces something of another type except below a purged path.
  */
 
-import { join } from 'node:path';
 import { changeKey } from '../protocol/change.ts';
 import { refusal } from '../protocol/problem-codes.ts';
 import type { DirectoryShape } from '../protocol/shapes/directory.ts';
+import { join } from '../system/platform.ts';
 import type { SystemReader } from '../system/system.ts';
 import { ownershipSteps, planTree, type Step } from './directory-tree.ts';
 import { checkPlace } from './ownership-changes.ts';

@@ -5,10 +5,9 @@
  */
 
 import { type Change, makeChange } from '../protocol/change.ts';
-import { refusal } from '../protocol/problem-codes.ts';
 import type { GroupShape } from '../protocol/shapes/account.ts';
 import { findGroup } from '../system/accounts.ts';
-import { runAccountTool } from './account-tool.ts';
+import { refuseTaken, runAccountTool } from './account-tool.ts';
 import type { Resource } from './resource.ts';
 
 /** A group with its id, or none. */
@@ -18,12 +17,7 @@ export const groupResource: Resource<'group'> = {
     const known = groups.find(({ name }) => name === wanted.group);
     if (wanted.state === 'absent') return known === undefined ? [] : [makeChange('remove', 'group')];
     const holder = groups.find(({ name, gid }) => gid === wanted.gid && name !== wanted.group);
-    if (holder !== undefined) {
-      throw refusal(
-        'account.conflict',
-        `group ${wanted.group} cannot have the id ${wanted.gid}: ${holder.name} has it`,
-      );
-    }
+    refuseTaken(holder, `group ${wanted.group}`, wanted.gid);
     if (known === undefined) return [makeChange('create', 'group')];
     if (wanted.gid === undefined || wanted.gid === known.gid) return [];
     return [makeChange('update', 'gid', String(known.gid), String(wanted.gid))];

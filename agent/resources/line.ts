@@ -5,9 +5,7 @@
  */
 
 import type { LineShape } from '../protocol/shapes/line.ts';
-import { foreseeing } from './pending.ts';
-import type { Resource } from './resource.ts';
-import { applyEdit, checkEdit, type Edited, pattern, type TextEdit } from './text-edit.ts';
+import { type Edited, pattern, type TextEdit, textResource } from './text-edit.ts';
 import { bareText, insertLines, insertPlace, type Line, styledLines } from './text-lines.ts';
 
 type Term = (wanted: string) => string;
@@ -17,13 +15,7 @@ const lineEdit: TextEdit<LineShape> = {
   edit: (lines, wanted, term) => (wanted.state === 'absent' ? remove : place)(lines, wanted, term),
 };
 
-export const lineResource: Resource<'line'> = {
-  check: foreseeing((system, wanted, context) => checkEdit(system, wanted, context, lineEdit)),
-  async apply(system, wanted, changes) {
-    await applyEdit(system, wanted, changes, lineEdit);
-    return undefined;
-  },
-};
+export const lineResource = textResource<'line'>(lineEdit);
 
 /**
  * The last line that matches or is the wanted one already decides: as wanted, or replaced. Counting the wanted line itself

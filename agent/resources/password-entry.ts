@@ -21,10 +21,13 @@ export function concernsPassword({ passwordHash, locked }: UserShape): boolean {
 export async function readPasswordField(system: SystemReader, user: string): Promise<string | undefined> {
   const text = await readText(system, shadow).catch((error: unknown) => {
     if (!(error instanceof ProblemError)) throw error;
-    throw refusal('account.failed', `the password of ${user} cannot be compared: ${shadow} cannot be read`, {
-      hint: 'Connect as root, or use become, where passwords are managed.',
-      cause: error.problem,
-    });
+    throw refusal(
+      'account.no-shadow',
+      `the password of ${user} cannot be compared: ${shadow} cannot be read`,
+      {
+        cause: error.problem,
+      },
+    );
   });
   const line = text.split('\n').find((entry) => entry.startsWith(`${user}:`));
   return line?.split(':')[1];
@@ -37,9 +40,7 @@ export function comparePassword(
 ): { readonly password: boolean; readonly locked: boolean; readonly target: string } {
   const { passwordHash } = wanted;
   if (passwordHash !== undefined && /[:\s]/.test(passwordHash)) {
-    throw refusal('account.failed', `the passwordHash of ${wanted.user} is not a crypt(3) hash`, {
-      hint: 'Make one with `openssl passwd -6` or mkpasswd.',
-    });
+    throw refusal('account.bad-hash', `the passwordHash of ${wanted.user} is not a crypt(3) hash`);
   }
   const hash = bare(passwordHash ?? field);
   const isLocked = field.startsWith('!');
@@ -48,9 +49,7 @@ export function comparePassword(
   const keepsLock = isLocked && (hasPassword || passwordHash === undefined);
   const locks = wish ?? keepsLock;
   if (!locks && hash === '' && isLocked) {
-    throw refusal('account.failed', `${wanted.user} has no password that could be unlocked`, {
-      hint: 'Give a passwordHash too, or leave locked out.',
-    });
+    throw refusal('account.no-password', `${wanted.user} has no password that could be unlocked`);
   }
   return {
     password: passwordHash !== undefined && hash !== bare(field),

@@ -4,10 +4,10 @@
  * Reads only.
  */
 
-import { dirname } from 'node:path';
 import { type Change, makeChange } from '../protocol/change.ts';
 import type { ProblemError } from '../protocol/problem.ts';
 import { refusal } from '../protocol/problem-codes.ts';
+import { dirname } from '../system/platform.ts';
 import type { FileStat, FileType, SystemReader } from '../system/system.ts';
 import { mayMakeDirectory, Unforeseen, vagueMaker } from './pending.ts';
 import type { CheckContext } from './resource.ts';

@@ -4,9 +4,9 @@
  * Pure; paths are compared clean.
  */
 
-import { join } from 'node:path';
 import type { Change } from '../protocol/change.ts';
 import type { PlannedResource } from '../protocol/plan.ts';
+import { join } from '../system/platform.ts';
 import type { CheckResult } from './resource.ts';
 
 type Pending = readonly PlannedResource[];

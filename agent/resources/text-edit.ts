@@ -6,11 +6,12 @@
 
 import { type Change, makeChange } from '../protocol/change.ts';
 import { refusal } from '../protocol/problem-codes.ts';
+import type { Shapes } from '../protocol/shapes/index.ts';
 import type { ReplaceOptions, System, SystemReader } from '../system/system.ts';
 import { announcedOwnership, checkPlace, ownershipChanges } from './ownership-changes.ts';
 import { absentToPresent, wrongType } from './path-state.ts';
-import { cleanPath, Unforeseen, vagueMaker, writersOf } from './pending.ts';
-import type { CheckContext } from './resource.ts';
+import { cleanPath, foreseeing, Unforeseen, vagueMaker, writersOf } from './pending.ts';
+import type { CheckContext, Resource } from './resource.ts';
 import { textDiff } from './text-diff.ts';
 import { decodeText, joinLines, type Line, splitLines } from './text-lines.ts';
 
@@ -35,8 +36,19 @@ export interface TextEdit<W extends TextShape> {
   edit(lines: readonly Line[], wanted: W, term: (wanted: string) => string): Edited | undefined;
 }
 
+/** The kind that makes this edit. */
+export function textResource<K extends 'line' | 'block'>(edit: TextEdit<Shapes[K]>): Resource<K> {
+  return {
+    check: foreseeing((system, wanted, context) => checkEdit(system, wanted, context, edit)),
+    async apply(system, wanted, changes) {
+      await applyEdit(system, wanted, changes, edit);
+      return undefined;
+    },
+  };
+}
+
 /** The changes an edit would make. */
-export async function checkEdit<W extends TextShape>(
+async function checkEdit<W extends TextShape>(
   system: SystemReader,
   wanted: W,
   context: CheckContext,
@@ -60,7 +72,7 @@ export async function checkEdit<W extends TextShape>(
 }
 
 /** Makes the announced changes. */
-export async function applyEdit<W extends TextShape>(
+async function applyEdit<W extends TextShape>(
   system: System,
   wanted: W,
   changes: readonly Change[],
@@ -88,8 +100,8 @@ export function pattern(source: string | undefined, term: (wanted: string) => st
 
 /** Removing an edit leaves mode and owner alone. */
 function optionsOf(wanted: TextShape): ReplaceOptions {
-  const { validate, backup, owner, group, mode } = wanted;
-  return wanted.state === 'absent' ? { validate, backup } : { validate, backup, owner, group, mode };
+  const { validate, backup } = wanted;
+  return wanted.state === 'absent' ? { validate, backup } : wanted;
 }
 
 async function editFile<W extends TextShape>(
@@ -116,8 +128,7 @@ async function missing<W extends TextShape>(
   if (maker !== undefined && (writer !== undefined || wanted.create !== true))
     throw new Unforeseen(`${path} is not there yet; ${maker} may make it`);
   if (wanted.create !== true) {
-    const hint = 'Set create to make the file, or add a file resource before this one.';
-    throw refusal('file.unreadable', `${path} does not exist`, { hint });
+    throw refusal('file.missing', `${path} does not exist`);
   }
   await checkPlace(system, path, wanted, context);
   const lines = edit([], wanted, (text) => text)?.lines ?? [];

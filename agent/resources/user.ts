@@ -11,7 +11,7 @@ import { refusal } from '../protocol/problem-codes.ts';
 import type { UserShape } from '../protocol/shapes/account.ts';
 import { findAccount } from '../system/accounts.ts';
 import type { Account, System, SystemReader } from '../system/system.ts';
-import { runAccountTool } from './account-tool.ts';
+import { refuseTaken, runAccountTool } from './account-tool.ts';
 import { comparePassword, concernsPassword, readPasswordField } from './password-entry.ts';
 import type { Resource } from './resource.ts';
 import { differences, useraddArgv } from './user-difference.ts';
@@ -59,12 +59,7 @@ async function refuseConflicts(
   const holder = (await system.accounts()).find(
     ({ name, uid }) => uid === wanted.uid && name !== wanted.user,
   );
-  if (holder !== undefined) {
-    throw refusal(
-      'account.conflict',
-      `user ${wanted.user} cannot have the id ${wanted.uid}: ${holder.name} has it`,
-    );
-  }
+  refuseTaken(holder, `user ${wanted.user}`, wanted.uid);
   const known = new Set((await system.groups()).map(({ name }) => name));
   for (const each of pending) if (each.kind === 'group') known.add(each.wanted.group);
   const named = [...(wanted.group === undefined ? [] : [wanted.group]), ...(wanted.groups ?? [])];
@@ -72,11 +67,8 @@ async function refuseConflicts(
   const missing = mayCome ? [] : named.filter((name) => !known.has(name));
   if (missing.length > 0) {
     throw refusal(
-      'account.failed',
+      'account.no-group',
       `user ${wanted.user} wants groups that do not exist: ${missing.join(', ')}`,
-      {
-        hint: 'Add a group resource for each before this one.',
-      },
     );
   }
 }

@@ -27,22 +27,6 @@ const onWrite: Readonly<Record<string, AgentProblemCode>> = {
   EEXIST: 'file.wrong-type',
 };
 
-const words: Readonly<Record<string, string>> = {
-  ENOSPC: 'no space left on the file system',
-  EDQUOT: 'the disk quota is used up',
-  EROFS: 'the file system is mounted read-only',
-  EACCES: 'permission denied',
-  EPERM: 'operation not permitted',
-  ENOENT: 'no such file or directory',
-  ENOTDIR: 'a part of the path is not a directory',
-  EISDIR: 'it is a directory',
-  EEXIST: 'something else is there already',
-  ELOOP: 'it is a symbolic link, or links lead in a circle',
-  EBUSY: 'it is in use, for example as a mount point',
-  ENOTEMPTY: 'the directory is not empty',
-  ENAMETOOLONG: 'the name is too long',
-};
-
 /** The errno name of an error, or an empty string. */
 export function errnoOf(error: unknown): string {
   const code = (error as { code?: unknown } | null)?.code;
@@ -53,7 +37,9 @@ export function errnoOf(error: unknown): string {
 export function systemError(error: unknown, intent: Intent, act: string): ProblemError {
   if (error instanceof ProblemError) return error;
   const errno = errnoOf(error);
-  const why = words[errno] ?? (errno || String((error as Error)?.message ?? error));
+  // Node's own words, without the name of the error before and the call after them.
+  const said = String((error as Error)?.message ?? error);
+  const why = errno === 'ELOOP' ? 'a symbolic link is in the way' : said.replace(/^E\w+: (.*?), .*/s, '$1');
   const fallback = intent === 'read' ? 'file.unreadable' : 'resource.failed';
   const code = (intent === 'write' ? onWrite[errno] : undefined) ?? shared[errno] ?? fallback;
   return refusal(code, `cannot ${act}: ${why}`);

@@ -5,12 +5,12 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { statSync } from 'node:fs';
 import type { ProblemError } from '../protocol/problem.ts';
 import { refusal } from '../protocol/problem-codes.ts';
 import { errnoOf } from './errors.ts';
 import { OutputTail } from './output-tail.ts';
 import { ownAccount } from './own-account.ts';
+import { statSync } from './platform.ts';
 import type { RunOptions, RunResult } from './system.ts';
 
 /** Milliseconds between the polite and the final signal. */
@@ -46,40 +46,43 @@ export function ownBase(): EnvironmentBase {
 }
 
 /** Runs argv to its end. Throws command.not-found when it cannot start, agent.cancelled when aborted before. */
-export function runProgram(argv: readonly string[], options: ProgramOptions = {}): Promise<RunResult> {
+export async function runProgram(argv: readonly string[], options: ProgramOptions = {}): Promise<RunResult> {
   if (options.signal?.aborted) {
     const message = `${argv[0]} was not started: the run is cancelled`;
-    return Promise.reject(refusal('agent.cancelled', message));
+    throw refusal('agent.cancelled', message);
   }
+  const child = await startProgram(argv, options);
+  return new Promise((resolve) => follow(child, options, resolve));
+}
+
+export type StartedProgram = ChildProcess & { readonly pid: number };
+
+/** Starts argv at the head of a process group of its own. Throws command.not-found when it cannot. */
+export function startProgram(
+  argv: readonly string[],
+  options: Pick<ProgramOptions, 'base' | 'env' | 'cwd' | 'stdin'>,
+): Promise<StartedProgram> {
   return new Promise((resolve, reject) => {
-    let child: ChildProcess;
+    const refuse = (error: unknown): void => reject(notStarted(argv, options.cwd, error));
     try {
-      child = spawn(argv[0] ?? '', argv.slice(1), {
+      const child = spawn(argv[0] ?? '', argv.slice(1), {
         env: { ...cleanEnvironment(options.base ?? ownBase()), ...options.env },
         cwd: options.cwd ?? '/',
         detached: true,
         stdio: [options.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
       });
+      child.on('error', refuse);
+      if (child.pid !== undefined) resolve(child as StartedProgram);
     } catch (error) {
-      reject(notStarted(argv, options.cwd, error));
-      return;
+      refuse(error);
     }
-    child.on('error', (error) => {
-      if (child.pid === undefined) reject(notStarted(argv, options.cwd, error));
-    });
-    if (child.pid !== undefined) follow(child, child.pid, options, resolve);
   });
 }
 
-function follow(
-  child: ChildProcess,
-  group: number,
-  options: ProgramOptions,
-  done: (result: RunResult) => void,
-): void {
+function follow(child: StartedProgram, options: ProgramOptions, done: (result: RunResult) => void): void {
   const tails = { stdout: new OutputTail(), stderr: new OutputTail() };
-  const ender = endOnReason(group, options);
-  let ended: { status: number | null; signal: string | null } | undefined;
+  const ender = endOnReason(child.pid, options);
+  let isOver = false;
   let drained: NodeJS.Timeout | undefined;
   const finish = (): void => {
     clearTimeout(drained);
@@ -87,10 +90,9 @@ function follow(
     child.stdout?.destroy();
     child.stderr?.destroy();
     for (const stream of ['stdout', 'stderr'] as const) say(options, stream, tails[stream].rest());
-    const { status, signal } = ended ?? { status: null, signal: null };
     done({
-      status,
-      signal,
+      status: child.exitCode,
+      signal: child.signalCode,
       stdout: tails.stdout.text(),
       stderr: tails.stderr.text(),
       timedOut: ender.reason() === 'timeout',
@@ -103,13 +105,13 @@ function follow(
   for (const stream of ['stdout', 'stderr'] as const) {
     child[stream]?.on('data', (chunk: Buffer) => {
       say(options, stream, tails[stream].push(chunk));
-      if (ended !== undefined) awaitSilence();
+      if (isOver) awaitSilence();
     });
   }
   child.stdin?.on('error', () => child.stdin?.destroy());
   child.stdin?.end(options.stdin);
-  child.once('exit', (status, signal) => {
-    ended = { status, signal };
+  child.once('exit', () => {
+    isOver = true;
     awaitSilence();
   });
   child.once('close', finish);
@@ -139,7 +141,8 @@ function endOnReason(group: number, options: ProgramOptions) {
   };
 }
 
-function signalGroup(group: number, signal: 'SIGTERM' | 'SIGKILL'): void {
+/** Signals a program and all it started, as far as they stayed together. */
+export function signalGroup(group: number, signal: 'SIGTERM' | 'SIGKILL'): void {
   try {
     process.kill(-group, signal);
   } catch {
@@ -151,17 +154,20 @@ function say(options: ProgramOptions, stream: 'stdout' | 'stderr', text: string)
   if (text !== '') options.onOutput?.(stream, text);
 }
 
+const reasons: Readonly<Record<string, string>> = {
+  EACCES: 'it is not an executable file',
+  ENOENT: 'no such program',
+};
+
 function notStarted(argv: readonly string[], cwd: string | undefined, error: unknown): ProblemError {
   const program = argv[0] ?? '';
   const errno = errnoOf(error);
   if (errno === 'ENOENT' && cwd !== undefined && !isDirectory(cwd)) {
     const message = `cannot start ${program}: its working directory ${cwd} does not exist`;
-    const hint = 'Create the working directory with a resource before this one.';
-    return refusal('command.not-found', message, { hint });
+    return refusal('command.no-directory', message);
   }
-  const why = errno === 'EACCES' ? 'it is not an executable file' : 'no such program';
-  const other = errno === 'ENOENT' || errno === 'EACCES' ? why : errno || 'its arguments are not valid';
-  return refusal('command.not-found', `cannot start ${program}: ${other}`);
+  const why = reasons[errno] ?? (errno || 'its arguments are not valid');
+  return refusal('command.not-found', `cannot start ${program}: ${why}`);
 }
 
 function isDirectory(path: string): boolean {

@@ -4,8 +4,9 @@
  * Linux only; never keeps a descriptor beyond `use`.
  */
 
-import { constants, type Stats } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { constants, open } from './platform.ts';
 
 /** O_PATH: a descriptor that names a file without opening it for anything. Node does not export it. */
 const namesOnly = 0o10000000;

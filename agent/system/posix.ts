@@ -4,13 +4,12 @@
  * Never follows a link at the path it changes; never runs a shell.
  */
 
-import { chmod, chown, lstat, mkdir, rename, rmdir, symlink, unlink } from 'node:fs/promises';
-import { dirname } from 'node:path';
 import { refusal } from '../protocol/problem-codes.ts';
 import { resolveIds } from './accounts.ts';
 import { errnoOf, guarded } from './errors.ts';
 import { runProgram } from './exec.ts';
 import { pinned, syncDirectory } from './pinned-path.ts';
+import { chmod, chown, dirname, lstat, mkdir, rename, rmdir, symlink, unlink } from './platform.ts';
 import { howEnded, lastLines } from './program-end.ts';
 import { PosixReader, type SystemOptions } from './reader.ts';
 import { removeTree } from './remove-tree.ts';

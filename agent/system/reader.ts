@@ -4,9 +4,8 @@
  * Never changes the host; programs go through the closed vocabulary of queries.ts.
  */
 
-import { createHash } from 'node:crypto';
-import { constants, type Stats } from 'node:fs';
-import { type FileHandle, lstat, open, readdir, readlink } from 'node:fs/promises';
+import type { Stats } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import type { Content } from '../protocol/blob.ts';
 import type { Facts } from '../protocol/facts.ts';
 import { refusal } from '../protocol/problem-codes.ts';
@@ -14,6 +13,7 @@ import { accountsKey, groupsKey, parseAccounts, parseGroups, readDatabase } from
 import type { ContentReader } from './content-reader.ts';
 import { errnoOf, guarded } from './errors.ts';
 import { type EnvironmentBase, ownBase, runProgram } from './exec.ts';
+import { constants, createHash, lstat, open, readdir, readlink } from './platform.ts';
 import { verifyQuery } from './queries.ts';
 import type { Account, FileStat, FileType, Query, RunResult, SystemReader, UnixGroup } from './system.ts';
 

@@ -5,12 +5,11 @@
  * Never follows a name twice; every level is pinned while it is emptied. Names are bytes here, since they need not be UTF-8.
  */
 
-import { lstat, readdir, readFile, realpath, rmdir, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { ProblemError } from '../protocol/problem.ts';
 import { refusal } from '../protocol/problem-codes.ts';
 import { mountTablePath, parseMounts } from './mount-table.ts';
 import { pinned } from './pinned-path.ts';
+import { join, lstat, readdir, readFile, realpath, rmdir, unlink } from './platform.ts';
 
 /** Removes the directory at `path`. Throws errno errors as they come, resource.failed for a mount point. */
 export async function removeTree(path: string): Promise<void> {
@@ -46,6 +45,5 @@ async function empty(directory: string, place: { device: number; shown: string }
 }
 
 function crossing(path: string): ProblemError {
-  const hint = 'Unmount it first, or leave this path out.';
-  return refusal('resource.failed', `will not remove the mount point ${path}`, { hint });
+  return refusal('file.mount-point', `will not remove the mount point ${path}`);
 }

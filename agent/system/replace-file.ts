@@ -4,14 +4,26 @@
  * Never follows a link at the path; never lets content be seen under a wider mode than it ends with.
  */
 
-import { createHash, randomBytes } from 'node:crypto';
-import { constants, type Stats } from 'node:fs';
-import { copyFile, type FileHandle, link, lstat, open, readdir, rename, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import type { Stats } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
 import type { Content } from '../protocol/blob.ts';
 import { refusal } from '../protocol/problem-codes.ts';
 import { errnoOf } from './errors.ts';
 import { syncDirectory } from './pinned-path.ts';
+import {
+  constants,
+  copyFile,
+  createHash,
+  dirname,
+  join,
+  link,
+  lstat,
+  open,
+  randomBytes,
+  readdir,
+  rename,
+  unlink,
+} from './platform.ts';
 
 const temporaryName = /^\.towline-(\d+)-[0-9a-f]{12}$/;
 const newFileMode = 0o644;
@@ -45,7 +57,7 @@ export async function replaceFileSafely(path: string, replacement: Replacement):
   try {
     try {
       const mode = await own(handle, old, replacement);
-      await write(handle, replacement);
+      await writeContent(handle, replacement);
       // Writing as an ordinary account clears the set-id bits.
       if ((mode & 0o6000) !== 0) await handle.chmod(mode);
       await handle.sync();
@@ -92,7 +104,11 @@ async function own(handle: FileHandle, old: Stats | undefined, wanted: Replaceme
   return mode;
 }
 
-async function write(handle: FileHandle, { source, expected }: Replacement): Promise<void> {
+/** Writes the bytes in order; with `expected`, fails with blob.corrupt unless they are that content. */
+export async function writeContent(
+  handle: FileHandle,
+  { source, expected }: Pick<Replacement, 'source' | 'expected'>,
+): Promise<void> {
   const hash = createHash('sha256');
   let size = 0;
   for await (const part of source) {

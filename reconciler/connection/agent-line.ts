@@ -4,7 +4,13 @@
  * Never decides what a message means beyond hello, ping and goodbye.
  */
 
-import { type Frame, FrameDecoder, frameTypes } from '../../agent/protocol/frame.ts';
+import {
+  decodeStream,
+  type Frame,
+  FrameDecoder,
+  frameTypes,
+  type StreamPart,
+} from '../../agent/protocol/frame.ts';
 import type { AgentMessage, HelloMessage } from '../../agent/protocol/message.ts';
 import { type Problem, placed } from '../../agent/protocol/problem.ts';
 import { hintedAgentProblem as agentProblem, withHints } from '../base/problem-codes/agent.ts';
@@ -16,8 +22,13 @@ import { messageText, readMessage } from './host-message.ts';
 import { describeExit, type Exit } from './line.ts';
 import { nextState, type SessionEvent, type SessionState } from './session-state.ts';
 
-/** Takes the messages of an open session and the characters of their text; a problem given back ends it. */
-export type MessageListener = (message: AgentMessage, length: number) => Problem | undefined;
+/** Takes what comes in an open session; a problem given back ends it. */
+export interface LineListener {
+  /** `length`: the characters of its text. */
+  message(message: AgentMessage, length: number): Problem | undefined;
+  /** Output of a program that the agent runs for us. */
+  output(part: StreamPart): Problem | undefined;
+}
 
 export interface LineOptions {
   readonly host: string;
@@ -49,7 +60,7 @@ export class AgentLine {
   readonly #settle: (problem: Problem | undefined) => void;
   readonly #hello = Promise.withResolvers<HelloMessage>();
   #state: SessionState = { name: 'handshaking' };
-  #listener: MessageListener | undefined;
+  #listener: LineListener | undefined;
   #received = 0;
   #heard = 0;
   #silent = 0;
@@ -61,7 +72,7 @@ export class AgentLine {
   constructor(agent: StartedAgent, options: LineOptions) {
     this.#agent = agent;
     this.#options = options;
-    this.writer = new FrameWriter(agent.process.stdin, agent.sent);
+    this.writer = new FrameWriter(agent.process, agent.sent);
     const ended = Promise.withResolvers<Problem | undefined>();
     this.ended = ended.promise;
     this.#settle = ended.resolve;
@@ -86,7 +97,7 @@ export class AgentLine {
   }
 
   /** Answers hello: from here on messages go to the listener and the heart beats. */
-  open(listener: MessageListener): void {
+  open(listener: LineListener): void {
     if (!this.#advance({ name: 'hello' })) return;
     this.#listener = listener;
     const { heartbeat } = this.#options;
@@ -161,6 +172,13 @@ export class AgentLine {
       return;
     }
     this.#unfinished = 0;
+    if (frame.type === frameTypes.stream) {
+      const part = decodeStream(frame.body);
+      const unasked = agentProblem('protocol.illegal-state', 'output before the session is open');
+      const problem = this.#listener === undefined ? unasked : this.#listener.output(part);
+      if (problem !== undefined) this.lose(problem);
+      return;
+    }
     const text = messageText(frame);
     const message = readMessage(text);
     const isOver = message.type === 'events' ? undefined : this.spend(text.length);
@@ -183,7 +201,9 @@ export class AgentLine {
         return undefined;
       default:
         if (this.#state.name === 'closing') return undefined;
-        return this.#listener === undefined ? illegal(message, this.#state) : this.#listener(message, length);
+        return this.#listener === undefined
+          ? illegal(message, this.#state)
+          : this.#listener.message(message, length);
     }
   }
 

@@ -5,41 +5,23 @@
  */
 
 import type { AgentEvent, AgentMessage, ConvergeResult, HelloMessage } from '../../agent/protocol/message.ts';
-import { planResources } from '../../agent/protocol/plan.ts';
 import { failure, type Problem, placed, type Result, success } from '../../agent/protocol/problem.ts';
 import { PROTOCOL_VERSION } from '../../agent/protocol/version.ts';
 import { hintedAgentProblem as agentProblem } from '../base/problem-codes/agent.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
-import { AgentLine, eventWindow } from './agent-line.ts';
+import { AgentLine } from './agent-line.ts';
 import type { StartedAgent } from './bootstrap.ts';
 import { ContentServer } from './content-server.ts';
+import { EventFlow, eventsPerConverge } from './event-flow.ts';
 import { Gate } from './gate.ts';
+import type { RemoteProcess, Supply } from './line.ts';
 import { type Answer, PendingCalls } from './pending-calls.ts';
-import { type HeldPlan, inlineContents, planOnWire } from './plan-transport.ts';
+import { type HeldPlan, inlineContents, isAbout, planOnWire } from './plan-transport.ts';
+import { RemotePrograms } from './remote-programs.ts';
 import type { ConvergeCall, ExecCall, HostSession } from './session.ts';
+import { type SessionDeadlines, sessionDeadlines } from './session-deadlines.ts';
 
-/** Milliseconds. */
-export interface SessionDeadlines {
-  readonly hello: number;
-  readonly heartbeat: number;
-  readonly facts: number;
-  readonly ping: number;
-  /** Added to what an exec asks for itself. */
-  readonly grace: number;
-  /** Given to a call that was cancelled: with closing, an end asked for takes at most five seconds. */
-  readonly cancel: number;
-  readonly close: number;
-}
-
-export const sessionDeadlines: SessionDeadlines = {
-  hello: 15_000,
-  heartbeat: 5_000,
-  facts: 60_000,
-  ping: 15_000,
-  grace: 15_000,
-  cancel: 1_500,
-  close: 3_000,
-};
+export { type SessionDeadlines, sessionDeadlines } from './session-deadlines.ts';
 
 /** Waits for the agent's hello and opens the session. */
 export async function openSession(
@@ -66,21 +48,10 @@ export async function openSession(
   return success(new AgentSession(host, { line, hello: first, deadlines }));
 }
 
-/** Characters of events that one converge may send: what its programs print and what it reports. An exec has its deadline instead. */
-const eventsPerConverge = 256 * 1024 * 1024;
-/** Characters of events that share a frame, at most; one large event comes alone. */
-const eventsPerFrame = 2 * eventWindow;
-/** What an event costs at least: the work of taking it. */
-const leastEventCost = 64;
-/** Reports beyond one for each resource of the plan that an answer may have. */
-const spareReports = 10;
-
 const cancelled = connectionProblem(
   'line.cancelled',
   'it was stopped; the host finishes what it has in hand, and the next run learns of it',
 );
-
-type Events = Extract<AgentMessage, { type: 'events' }>;
 
 interface SessionParts {
   readonly line: AgentLine;
@@ -99,9 +70,9 @@ export class AgentSession implements HostSession {
   readonly #held: Map<string, HeldPlan>;
   /** The agent works on one thing at a time: waiting here, a call's deadline has not begun. */
   readonly #turn = new Gate(1);
+  readonly #events: EventFlow;
+  readonly #programs: RemotePrograms;
   #end: Problem | undefined;
-  /** Credit to give back as soon as the line takes it. */
-  #owed = 0;
 
   constructor(host: string, parts: SessionParts) {
     this.host = host;
@@ -116,7 +87,17 @@ export class AgentSession implements HostSession {
       this.#contents.end();
       return problem;
     });
-    parts.line.open((message, length) => this.#message(message, length));
+    this.#events = new EventFlow(parts.line, this.#calls);
+    this.#programs = new RemotePrograms({
+      writer: parts.line.writer,
+      supply: (program, supply) => this.#supply(program, supply),
+      wasOpen: (id) => this.#calls.wasOpen(id),
+      spend: (bytes) => parts.line.spend(bytes),
+    });
+    parts.line.open({
+      message: (message, length) => this.#message(message, length),
+      output: (part) => this.#programs.output(part),
+    });
   }
 
   get traffic(): { readonly sent: number; readonly received: number } {
@@ -148,6 +129,18 @@ export class AgentSession implements HostSession {
       deadline: this.#deadlines.ping,
     });
     return answered.ok ? success(performance.now() - start) : answered;
+  }
+
+  /** Beside the call in hand: a program that cannot start has an end that says so. */
+  async start(argv: readonly string[]): Promise<Result<RemoteProcess>> {
+    let opened = 0;
+    const exited = this.#ask('exited', (id) => {
+      opened = id;
+      this.#line.writer.message({ type: 'open', id, argv: [...argv] });
+    });
+    if (opened !== 0) return success(this.#programs.add(opened, exited));
+    const never = await exited;
+    return never.ok ? failure(connectionProblem('line.closed', 'the session is closing')) : never;
   }
 
   recorded(runs: readonly string[]): void {
@@ -195,6 +188,19 @@ export class AgentSession implements HostSession {
       : failure(placed(problem, { host: this.host }));
   }
 
+  /** The content is offered while its supply is under way, no longer. */
+  async #supply(program: number, supply: Supply): Promise<Result<void>> {
+    const { content, offset, bytes, form, store } = supply;
+    const takeBack = this.#contents.lend(content, store);
+    const answered = await this.#ask('supplied', (id) =>
+      this.#line.writer.message({ type: 'supply', id, program, content, offset, bytes, form }),
+    );
+    takeBack();
+    if (!answered.ok) return answered;
+    const { problem } = answered.value;
+    return problem === undefined ? success(undefined) : failure(placed(problem, { host: this.host }));
+  }
+
   async #converge(
     call: ConvergeCall,
     held: HeldPlan | undefined,
@@ -211,7 +217,7 @@ export class AgentSession implements HostSession {
     };
     const send = (id: number): void => {
       this.#line.writer.message({ type: 'converge', id, run, mode, key, digest, plan, ...options });
-      void this.#contents.sendInline(inline);
+      this.#contents.sendInline(inline);
       this.#held.set(key, { digest, plan: call.plan });
     };
     const answered = await this.#ask('converged', send, {
@@ -219,6 +225,7 @@ export class AgentSession implements HostSession {
       onEvents: call.onEvents,
       eventLength: eventsPerConverge,
     });
+    this.#contents.rest();
     if (!answered.ok) return answered;
     const { result } = answered.value;
     if (isAbout(result, call)) return success(result);
@@ -235,7 +242,7 @@ export class AgentSession implements HostSession {
       readonly signal?: AbortSignal | undefined;
       readonly onEvents?: (events: readonly AgentEvent[]) => void;
       readonly eventLength?: number;
-    },
+    } = {},
   ): Promise<Result<Extract<Answer, { type: T }>>> {
     const { signal } = options;
     const where = { host: this.host };
@@ -267,7 +274,9 @@ export class AgentSession implements HostSession {
   #message(message: AgentMessage, length: number): Problem | undefined {
     switch (message.type) {
       case 'events':
-        return this.#events(message, length);
+        return this.#events.take(message, length);
+      case 'window':
+        return this.#programs.window(message);
       case 'need':
         return this.#contents.serve(message);
       case 'pong':
@@ -276,6 +285,8 @@ export class AgentSession implements HostSession {
       case 'converged':
       case 'executed':
       case 'facts':
+      case 'exited':
+      case 'supplied':
         if (this.#calls.answer(message)) return undefined;
         return agentProblem('protocol.illegal-state', `${message.type} for a call that was never made`);
       case 'hello':
@@ -286,46 +297,4 @@ export class AgentSession implements HostSession {
         return message satisfies never;
     }
   }
-
-  /** What was consumed may be sent again. Events of a call that has ended cost the context. */
-  #events({ id, events }: Events, length: number): Problem | undefined {
-    if (events.length === 0) return agentProblem('protocol.illegal-state', 'a message of events without any');
-    if (events.length > 1 && length > eventsPerFrame)
-      return connectionProblem('line.flooded', `${events.length} events in ${length} characters at once`);
-    const cost = Math.max(length, leastEventCost * events.length);
-    const end = this.#calls.events(id, events, cost);
-    if (end === 'unasked')
-      return agentProblem('protocol.illegal-state', 'events for a call that was never made or has none');
-    if (end === 'too-many')
-      return connectionProblem(
-        'line.flooded',
-        `events of more than ${eventsPerConverge} characters in one call`,
-      );
-    this.#giveCredit(eventCredit(id, events.length, length));
-    return end === 'late' ? this.#line.spend(cost) : undefined;
-  }
-
-  /** Gives credit back once the line takes it, all that is owed by then in one message. */
-  #giveCredit(bytes: number): void {
-    const isOnItsWay = this.#owed > 0;
-    this.#owed += bytes;
-    if (isOnItsWay) return;
-    void this.#line.writer.ready().then(() => {
-      if (this.#line.isOpen) this.#line.writer.message({ type: 'credit', bytes: this.#owed });
-      this.#owed = 0;
-    });
-  }
-}
-
-/** The agent counts the JSON of each event: what is left of a text of events without what stands around and between them. */
-function eventCredit(id: number, count: number, length: number): number {
-  const around = JSON.stringify({ type: 'events', id, events: [] }).length;
-  return Math.max(1, length - around - (count - 1));
-}
-
-/** Whether an answer is one to this call: about its run and plan, with about as many reports as the plan has resources. */
-function isAbout(result: ConvergeResult, call: ConvergeCall): boolean {
-  const isSame = result.key === call.key && result.run === call.run && result.digest === call.digest;
-  const most = planResources(call.plan).length + spareReports;
-  return isSame && result.mode === call.mode && result.reports.length <= most;
 }

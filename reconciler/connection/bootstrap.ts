@@ -5,8 +5,9 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { failure, type Problem, type Result, success } from '../../agent/protocol/problem.ts';
+import { failure, type Problem, placed, type Result, success } from '../../agent/protocol/problem.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
+import { heldContent } from '../base/content.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
 import type { AgentBundle } from './agent-bundle.ts';
 import { type BecomePlan, becomeRefusal, planBecome, withoutPrompts } from './become.ts';
@@ -42,7 +43,7 @@ export async function startAgent(
   const task = { sha256, compression, size: compressed.length };
   const started = await begin(runner, target, {
     ...options,
-    payload: compressed,
+    payload: { bytes: compressed, sha256 },
     command: ({ marker, become }) =>
       startCommand({
         task: { marker, ...task },
@@ -82,10 +83,15 @@ export async function startScript(
 
 type Waiting = Pick<BootstrapOptions, 'startDeadline' | 'signal'>;
 
+interface Payload {
+  readonly bytes: Buffer;
+  readonly sha256: string;
+}
+
 interface Beginning extends Waiting {
   command(parts: { readonly marker: string; readonly become: BecomePlan | undefined }): string;
   /** Sent as soon as nothing else can be asked for. */
-  readonly payload?: Buffer | undefined;
+  readonly payload?: Payload | undefined;
 }
 
 async function begin(runner: Runner, target: Target, options: Beginning): Promise<Result<StartedScript>> {
@@ -117,7 +123,7 @@ async function bringUp(start: Start): Promise<Problem | undefined> {
   process.stderr.on('data', (bytes: Buffer) => said.add(bytes));
   const asks = start.become?.prompt !== undefined;
   const send = (): void => {
-    if (options.payload !== undefined) process.stdin.write(options.payload);
+    if (options.payload !== undefined) void sendPayload(process, options.payload);
   };
   if (!asks) send();
   const dialogue =
@@ -157,6 +163,18 @@ async function bringUp(start: Start): Promise<Problem | undefined> {
   }
 }
 
+/** From the cache on the way, if there is one that has it. */
+async function sendPayload(process: RemoteProcess, { bytes, sha256 }: Payload): Promise<void> {
+  const supplied = await process.supply?.({
+    content: { sha256, size: bytes.length },
+    offset: 0,
+    bytes: bytes.length,
+    form: 'raw',
+    store: { open: async () => heldContent(bytes) },
+  });
+  if (supplied?.ok !== true) process.stdin.write(bytes);
+}
+
 function wordProblem(word: 'old' | 'missing', rest: string, where: { readonly host: string }): Problem {
   switch (word) {
     case 'old':
@@ -184,6 +202,7 @@ function lateProblem(start: Start, printed: string): Problem {
 }
 
 function exitProblem(start: Start, exit: Exit, printed: string): Problem {
+  if (exit.problem !== undefined) return placed(exit.problem, { host: start.target.host });
   const refusal = exit.lost === undefined ? withRefusal(start, printed, exit.status) : undefined;
   if (refusal !== undefined) return refusal;
   const code = exit.lost === undefined ? 'line.start-failed' : 'line.lost';

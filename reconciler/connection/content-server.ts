@@ -22,6 +22,8 @@ interface Offer {
   left: number;
 }
 
+/** Fewer bytes are sent from here: asking the cache for them would not be shorter. */
+const supplyFrom = 1024;
 /** Pulls being answered at once; an agent asks for a few chunks ahead, not for hundreds. */
 const pullLimit = 256;
 /** Times that each resource of a plan may have one content sent, at every attempt: it looks, applies and looks again. */
@@ -31,6 +33,9 @@ const leastPullCost = 1024;
 export class ContentServer {
   readonly #writer: FrameWriter;
   readonly #offers = new Map<string, Offer>();
+  readonly #loans = new Map<string, Offer & { users: number }>();
+  /** Contents that a cache on the way is known to have. */
+  readonly #supplied = new Set<string>();
   #open: { readonly sha256: string; readonly reader: ContentReader } | undefined;
   #queue: Promise<void> = Promise.resolve();
   #pending = 0;
@@ -49,6 +54,19 @@ export class ContentServer {
     }
   }
 
+  /** The agent may ask for this content too, to pass it on, until what is given back is called. */
+  lend(content: Content, store: ContentStore): () => void {
+    const { sha256, size } = content;
+    const loan = this.#loans.get(sha256) ?? { size, store, left: 0, users: 0 };
+    loan.users += 1;
+    loan.left += timesPerAttempt * (size + chunkSize);
+    this.#loans.set(sha256, loan);
+    return () => {
+      loan.users -= 1;
+      if (loan.users === 0) this.#loans.delete(sha256);
+    };
+  }
+
   /** Sends contents right after a converge message; what the store lacks is refused. */
   sendInline(hashes: readonly string[]): void {
     for (const sha256 of hashes) {
@@ -59,7 +77,7 @@ export class ContentServer {
 
   /** Answers a pull in its turn. Gives the problem for which the context must be dropped, when the agent may not ask this. */
   serve(need: Need): Problem | undefined {
-    const offer = this.#offers.get(need.sha256);
+    const offer = this.#offer(need.sha256);
     const problem = this.#forbidden(need, offer);
     if (problem !== undefined || offer === undefined)
       return this.#refuse(need.sha256, problem ?? unnamed(need));
@@ -113,7 +131,12 @@ export class ContentServer {
     return problem;
   }
 
+  #offer(sha256: string): Offer | undefined {
+    return this.#offers.get(sha256) ?? this.#loans.get(sha256);
+  }
+
   async #send(content: Content, offset: number, count: number): Promise<void> {
+    if (await this.#supply(content, offset, count)) return;
     const end = offset + count;
     try {
       const reader = await this.#reader(content);
@@ -131,11 +154,32 @@ export class ContentServer {
     }
   }
 
+  /**
+   * Has the cache on the way send it. Only the first piece of a content is waited for: with it the cache has all of it, or it is
+   * sent from here.
+   */
+  async #supply(content: Content, offset: number, count: number): Promise<boolean> {
+    const store = this.#offer(content.sha256)?.store;
+    if (!this.#writer.isSupplied || count < supplyFrom || store === undefined) return false;
+    for (let at = offset; at < offset + count; at += chunkSize) {
+      const bytes = Math.min(chunkSize, offset + count - at);
+      const sent = this.#writer.supply({ content, offset: at, bytes, store });
+      if (this.#supplied.has(content.sha256)) {
+        void sent.then((result) => result.ok || this.#refuse(content.sha256, result.problem));
+        continue;
+      }
+      const first = await sent;
+      if (!first.ok) return false;
+      this.#supplied.add(content.sha256);
+    }
+    return true;
+  }
+
   /** The last content stays open: a large one is asked for chunk by chunk. */
   async #reader({ sha256, size }: Content): Promise<ContentReader> {
     if (this.#open?.sha256 === sha256) return this.#open.reader;
     await this.#close();
-    const reader = await this.#offers.get(sha256)?.store.open(sha256);
+    const reader = await this.#offer(sha256)?.store.open(sha256);
     if (reader?.size === size) {
       this.#open = { sha256, reader };
       return reader;

@@ -6,19 +6,28 @@
 
 import type { Writable } from 'node:stream';
 import { encodeMessage } from '../../agent/protocol/codec.ts';
-import { type Chunk, encodeChunk } from '../../agent/protocol/frame.ts';
+import { type Chunk, encodeChunk, encodeStream, type StreamPart } from '../../agent/protocol/frame.ts';
 import type { ReconcilerMessage } from '../../agent/protocol/message.ts';
+import { type Result, success } from '../../agent/protocol/problem.ts';
+import type { RemoteProcess, Supply } from './line.ts';
 
 /** Frames up to this size are written in one piece: every write becomes an SSH packet with padding and code of its own. */
 const onePacket = 32 * 1024;
 
+const chunkOverhead = encodeChunk({ sha256: '', offset: 0, bytes: Buffer.alloc(0) }).reduce(
+  (sum, { length }) => sum + length,
+  0,
+);
+
 export class FrameWriter {
   readonly #out: Writable;
+  readonly #process: Pick<RemoteProcess, 'supply'>;
   #sent: number;
 
   /** `sent` bytes went over the line before. */
-  constructor(out: Writable, sent: number) {
-    this.#out = out;
+  constructor(process: Pick<RemoteProcess, 'stdin' | 'supply'>, sent: number) {
+    this.#process = process;
+    this.#out = process.stdin;
     this.#sent = sent;
   }
 
@@ -38,6 +47,22 @@ export class FrameWriter {
 
   chunk(chunk: Chunk): void {
     this.#write(encodeChunk(chunk));
+  }
+
+  stream(part: StreamPart): void {
+    this.#write(encodeStream(part));
+  }
+
+  /** Whether chunks can come into the line from a cache on the way. */
+  get isSupplied(): boolean {
+    return this.#process.supply !== undefined;
+  }
+
+  /** A chunk that comes from a cache on the way, in its turn. With a problem nothing of it is sent. */
+  async supply(chunk: Pick<Supply, 'content' | 'offset' | 'bytes' | 'store'>): Promise<Result<void>> {
+    const supplied = await this.#process.supply?.({ ...chunk, form: 'chunk' });
+    if (supplied?.ok) this.#sent += chunkOverhead + chunk.bytes;
+    return supplied ?? success(undefined);
   }
 
   /** Resolves when the line takes more, or is gone. */

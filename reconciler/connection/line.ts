@@ -5,13 +5,29 @@
  */
 
 import type { Readable, Writable } from 'node:stream';
-import type { Result } from '../../agent/protocol/problem.ts';
+import type { Content } from '../../agent/protocol/blob.ts';
+import type { SupplyForm } from '../../agent/protocol/message.ts';
+import type { Problem, Result } from '../../agent/protocol/problem.ts';
+import type { ContentStore } from '../base/content.ts';
 
 /** How a program ended; `lost` says why when the way to it broke first. */
 export interface Exit {
   readonly status: number | null;
   readonly signal: string | null;
   readonly lost?: string | undefined;
+  /** What is known of that. */
+  readonly problem?: Problem | undefined;
+}
+
+/** A range of a content that is to come into a program's input from a cache near it. */
+export interface Supply {
+  readonly content: Content;
+  readonly offset: number;
+  readonly bytes: number;
+  /** As it is, or as chunk frames of the protocol. */
+  readonly form: SupplyForm;
+  /** Who has it when the cache has not. */
+  readonly store: ContentStore;
 }
 
 export interface RemoteProcess {
@@ -23,6 +39,11 @@ export interface RemoteProcess {
   kill(): void;
   /** Closes the streams and lets the program end by itself; an agent finishes the resource in hand. */
   release(): void;
+  /**
+   * Writes into stdin, in its turn, from a cache near the program, so that the bytes cross our own line once for all programs
+   * there. With a problem nothing was written. Absent where no such cache is on the way.
+   */
+  supply?(supply: Supply): Promise<Result<void>>;
 }
 
 export interface StartOptions {

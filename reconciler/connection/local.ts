@@ -5,26 +5,27 @@
  */
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { failure, type Result, success } from '../../agent/protocol/problem.ts';
+import { failure, type Problem, type Result, success } from '../../agent/protocol/problem.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
 import type { Exit, RemoteProcess, Runner, StartOptions } from './line.ts';
 
 export const localRunner: Runner = {
   async start(command: string, options: StartOptions): Promise<Result<RemoteProcess>> {
     if (options.pty) {
-      return failure(
-        connectionProblem(
-          'become.tty-required',
-          'doas takes a password only from a terminal, and there is none here',
-          {
-            hint: 'Allow doas without a password (nopass), or become with sudo.',
-          },
-        ),
-      );
+      return failure(noTerminal('here'));
     }
     return success(startHere(command));
   },
 };
+
+/** The problem of what needs a terminal where none is. */
+export function noTerminal(place: string): Problem {
+  return connectionProblem(
+    'become.tty-required',
+    `doas takes a password only from a terminal, and there is none ${place}`,
+    { hint: 'Allow doas without a password (nopass), or become with sudo.' },
+  );
+}
 
 /** Milliseconds a released agent may take for the resource in hand. */
 const releaseGrace = 60_000;

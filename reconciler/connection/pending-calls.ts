@@ -9,7 +9,10 @@ import { failure, type Problem, ProblemError, type Result, success } from '../..
 import { connectionProblem } from '../base/problem-codes/connection.ts';
 
 /** Messages that end a call. */
-export type Answer = Extract<AgentMessage, { type: 'converged' | 'executed' | 'facts' | 'pong' }>;
+export type Answer = Extract<
+  AgentMessage,
+  { type: 'converged' | 'executed' | 'facts' | 'pong' | 'exited' | 'supplied' }
+>;
 
 interface Pending {
   readonly answer: Answer['type'];
@@ -58,7 +61,7 @@ export class PendingCalls {
   /** Ends the call a message answers; false when no such call was ever open. Late answers of ended calls are dropped. */
   answer(message: Answer): boolean {
     const call = this.#pending.get(message.id);
-    if (call === undefined) return this.#wasOpen(message.id);
+    if (call === undefined) return this.wasOpen(message.id);
     if (call.answer !== message.type) return false;
     this.#end(message.id, success(message));
     return true;
@@ -67,7 +70,7 @@ export class PendingCalls {
   /** Hands events that cost so many characters to their call. */
   events(id: number, events: readonly AgentEvent[], cost: number): EventsEnd {
     const call = this.#pending.get(id);
-    if (call === undefined) return this.#wasOpen(id) ? 'late' : 'unasked';
+    if (call === undefined) return this.wasOpen(id) ? 'late' : 'unasked';
     if (call.onEvents === undefined) return 'unasked';
     call.eventLength -= cost;
     if (call.eventLength < 0) return 'too-many';
@@ -97,7 +100,8 @@ export class PendingCalls {
     call.settle(result);
   }
 
-  #wasOpen(id: number): boolean {
+  /** Whether a call with this id was ever made. */
+  wasOpen(id: number): boolean {
     return Number.isInteger(id) && id >= 1 && id <= this.#lastId;
   }
 }

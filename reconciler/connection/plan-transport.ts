@@ -5,8 +5,9 @@
  */
 
 import { inlineLimit } from '../../agent/protocol/blob.ts';
-import type { ConvergeMessage } from '../../agent/protocol/message.ts';
-import { planContents, planDelta, type RolePlan } from '../../agent/protocol/plan.ts';
+import type { ConvergeMessage, ConvergeResult } from '../../agent/protocol/message.ts';
+import { planContents, planDelta, planResources, type RolePlan } from '../../agent/protocol/plan.ts';
+import type { ConvergeCall } from './session.ts';
 
 /** What we know that the agent holds under a key; the plan itself only when we have it too. */
 export interface HeldPlan {
@@ -19,6 +20,9 @@ export interface Travelling {
   readonly plan: RolePlan;
   readonly applied?: HeldPlan | undefined;
 }
+
+/** Reports beyond one for each resource of the plan that an answer may have. */
+const spareReports = 10;
 
 /** Most bytes of contents inside one call; what is over is pulled when its turn comes. */
 export const inlineTotalLimit = 4 * 1024 * 1024;
@@ -44,6 +48,16 @@ export function inlineContents(call: Travelling, form: ConvergeMessage['plan']):
     chosen.push(sha256);
   }
   return chosen;
+}
+
+/** Whether an answer is one to this call: about its run and plan, with about as many reports as the plan has resources. */
+export function isAbout(
+  result: ConvergeResult,
+  call: Pick<ConvergeCall, 'key' | 'run' | 'digest' | 'mode' | 'plan'>,
+): boolean {
+  const isSame = result.key === call.key && result.run === call.run && result.digest === call.digest;
+  const most = planResources(call.plan).length + spareReports;
+  return isSame && result.mode === call.mode && result.reports.length <= most;
 }
 
 function sameNames(a: RolePlan, b: RolePlan): boolean {

@@ -10,6 +10,7 @@ import type { RolePlan } from '../../agent/protocol/plan.ts';
 import type { Problem, Result } from '../../agent/protocol/problem.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 import type { ContentStore } from '../base/content.ts';
+import type { RemoteProcess } from './line.ts';
 
 export interface ConvergeCall {
   readonly run: string;
@@ -45,6 +46,8 @@ export interface HostSession {
     call: ExecCall,
     signal?: AbortSignal,
   ): Promise<Result<{ readonly status: number | null; readonly signal: string | null }>>;
+  /** Starts a program on the host, beside whatever else the agent does; it ends with the session. */
+  start(argv: readonly string[]): Promise<Result<RemoteProcess>>;
   facts(): Promise<Result<{ readonly facts: Facts; readonly problems: readonly Problem[] }>>;
   /** Round trip in milliseconds. */
   ping(): Promise<Result<number>>;

@@ -7,39 +7,38 @@
 import * as z from '../schema.ts';
 import { pathSchema, presence } from './common.ts';
 
-const accountName = z.string.check(
-  z.matches(/^[a-z_][a-z0-9_-]*\$?$/i),
-  z.holds((name: string) => name.length <= 32, 'is longer than 32 characters'),
-);
+const accountName = z
+  .matching(/^[a-z_][a-z0-9_-]*\$?$/i)
+  .check(z.holds((name) => name.length <= 32, 'is longer than 32 characters'));
 
 export const userShape = z.object({
   user: accountName,
   state: presence,
-  uid: z.optional(z.number),
+  uid: z.optionalNumber,
   /** Primary group, by name. */
-  group: z.optional(z.string),
+  group: z.optionalString,
   /** Supplementary groups: exactly these, or at least these with appendGroups. */
-  groups: z.optional(z.array(z.string)),
-  appendGroups: z.optional(z.boolean),
-  comment: z.optional(z.string.check(z.matches(/^[^:\n]*$/))),
+  groups: z.optionalStrings,
+  appendGroups: z.optionalBoolean,
+  comment: z.optional(z.matching(/^[^:\n]*$/)),
   home: z.optional(pathSchema),
-  createHome: z.optional(z.boolean),
+  createHome: z.optionalBoolean,
   shell: z.optional(pathSchema),
-  system: z.optional(z.boolean),
+  system: z.optionalBoolean,
   /** A crypt(3) hash for /etc/shadow, never a password in clear. */
-  passwordHash: z.optional(z.string),
+  passwordHash: z.optionalString,
   /** Lock or unlock the password. */
-  locked: z.optional(z.boolean),
+  locked: z.optionalBoolean,
   /** absent: also remove the home directory. */
-  removeHome: z.optional(z.boolean),
+  removeHome: z.optionalBoolean,
 });
 export type UserShape = z.Infer<typeof userShape>;
 
 export const groupShape = z.object({
   group: accountName,
   state: presence,
-  gid: z.optional(z.number),
-  system: z.optional(z.boolean),
+  gid: z.optionalNumber,
+  system: z.optionalBoolean,
 });
 export type GroupShape = z.Infer<typeof groupShape>;
 
@@ -47,12 +46,12 @@ export const authorizedKeyShape = z.object({
   user: accountName,
   state: presence,
   /** One key in OpenSSH form: type, base64, optional comment. */
-  key: z.string.check(z.matches(/^[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\n]*)?$/)),
+  key: z.matching(/^[a-z0-9@.-]+ [A-Za-z0-9+/=]+( [^\n]*)?$/),
   /** sshd's options in front of the key, e.g. `from="10.0.0.0/8",no-pty`. */
-  options: z.optional(z.string.check(z.matches(/^[^\n]*$/))),
+  options: z.optional(z.matching(/^[^\n]*$/)),
   /** Default: ~/.ssh/authorized_keys of the user. */
   path: z.optional(pathSchema),
   /** Remove every other key of the file. */
-  exclusive: z.optional(z.boolean),
+  exclusive: z.optionalBoolean,
 });
 export type AuthorizedKeyShape = z.Infer<typeof authorizedKeyShape>;

@@ -12,13 +12,13 @@ export const blockShape = z.object({
   state: presence,
   block: z.string,
   /** The two marker lines, whole. */
-  begin: z.string.check(z.matches(/^[^\n\0]+$/)),
-  end: z.string.check(z.matches(/^[^\n\0]+$/)),
-  after: z.optional(z.string),
-  before: z.optional(z.string),
-  create: z.optional(z.boolean),
-  validate: z.optional(z.array(z.string)),
-  backup: z.optional(z.boolean),
+  begin: z.matching(/^[^\n\0]+$/),
+  end: z.matching(/^[^\n\0]+$/),
+  after: z.optionalString,
+  before: z.optionalString,
+  create: z.optionalBoolean,
+  validate: z.optionalStrings,
+  backup: z.optionalBoolean,
   ...ownership,
 });
 export type BlockShape = z.Infer<typeof blockShape>;

@@ -14,12 +14,12 @@ export const commandShape = z.object({
   /** Nothing to do when this path is missing. */
   removes: z.optional(pathSchema),
   /** Guards, run on apply only: act only if this ends with 0 … */
-  onlyIf: z.optional(z.array(z.string)),
+  onlyIf: z.optionalStrings,
   /** … act unless this ends with 0. A dry run does not run guards and answers `unknown`. */
-  unless: z.optional(z.array(z.string)),
+  unless: z.optionalStrings,
   cwd: z.optional(pathSchema),
   env: z.optional(z.record(z.string)),
-  stdin: z.optional(z.string),
+  stdin: z.optionalString,
   /** Exit statuses that count as success; default [0]. */
   exitStatus: z.optional(z.array(z.number)),
 });

@@ -13,6 +13,6 @@ export const messageSchema = z.array(z.union([z.string, expressionSchema]));
 export const echoShape = z.object({ message: messageSchema });
 export type EchoShape = z.Infer<typeof echoShape>;
 
-export const assertShape = z.object({ that: z.array(expressionSchema), message: z.optional(z.string) });
+export const assertShape = z.object({ that: z.array(expressionSchema), message: z.optionalString });
 
 export const stopShape = z.object({ message: z.string });

@@ -6,14 +6,13 @@
 
 import { contentSchema } from '../blob.ts';
 import * as z from '../schema.ts';
-import { modeSchema, ownership, pathSchema, presence } from './common.ts';
+import { modeSchema, ownership, pathSchema, presence, relativePathSchema } from './common.ts';
 
-const relativePath = z.string.check(
-  z.matches(/^[^/\0][^\0]*$/),
-  z.holds((path: string) => !path.split('/').includes('..'), 'has a `..` in it'),
-);
-
-export const treeEntrySchema = z.object({ path: relativePath, content: contentSchema, mode: modeSchema });
+export const treeEntrySchema = z.object({
+  path: relativePathSchema,
+  content: contentSchema,
+  mode: modeSchema,
+});
 
 export const directoryShape = z.object({
   path: pathSchema,
@@ -21,9 +20,9 @@ export const directoryShape = z.object({
   /** Files to hold below the path; directories between are made as needed. */
   tree: z.optional(z.array(treeEntrySchema)),
   /** Remove what lies below the path and is not in the tree. */
-  purge: z.optional(z.boolean),
+  purge: z.optionalBoolean,
   /** With state absent: remove it with all it holds; without, only when empty. */
-  force: z.optional(z.boolean),
+  force: z.optionalBoolean,
   ...ownership,
 });
 export type DirectoryShape = z.Infer<typeof directoryShape>;

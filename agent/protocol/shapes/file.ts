@@ -25,11 +25,11 @@ export const fileShape = z.object({
   content: z.optional(contentSchema),
   deferred: z.optional(deferredSchema),
   /** Write only when nothing is there; what is there is left alone. */
-  createOnly: z.optional(z.boolean),
+  createOnly: z.optionalBoolean,
   /** argv run on the host with `%s` replaced by the temporary file; a non-zero exit keeps the old content. */
-  validate: z.optional(z.array(z.string)),
+  validate: z.optionalStrings,
   /** Keep the replaced content beside the file, as `<path>.<UTC time>~`. */
-  backup: z.optional(z.boolean),
+  backup: z.optionalBoolean,
   ...ownership,
 });
 export type FileShape = z.Infer<typeof fileShape>;

@@ -10,16 +10,16 @@ import { ownership, pathSchema, presence } from './common.ts';
 export const lineShape = z.object({
   path: pathSchema,
   state: presence,
-  line: z.string.check(z.matches(/^[^\n\0]*$/)),
+  line: z.matching(/^[^\n\0]*$/),
   /** JavaScript regular expression; which line to replace (present) or to remove (absent). */
-  match: z.optional(z.string),
+  match: z.optionalString,
   /** Regular expression: a new line goes after the last match (before, for `before`); else to the end. */
-  after: z.optional(z.string),
-  before: z.optional(z.string),
+  after: z.optionalString,
+  before: z.optionalString,
   /** Make the file when it is missing. */
-  create: z.optional(z.boolean),
-  validate: z.optional(z.array(z.string)),
-  backup: z.optional(z.boolean),
+  create: z.optionalBoolean,
+  validate: z.optionalStrings,
+  backup: z.optionalBoolean,
   ...ownership,
 });
 export type LineShape = z.Infer<typeof lineShape>;

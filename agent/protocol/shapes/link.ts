@@ -11,7 +11,7 @@ export const linkShape = z.object({
   path: pathSchema,
   state: presence,
   /** What the link says, as it is (may be relative). */
-  target: z.optional(z.string),
-  force: z.optional(z.boolean),
+  target: z.optionalString,
+  force: z.optionalBoolean,
 });
 export type LinkShape = z.Infer<typeof linkShape>;

@@ -7,12 +7,12 @@
 import * as z from '../schema.ts';
 
 export const packageShape = z.object({
-  package: z.string.check(z.matches(/^[a-z0-9][a-z0-9+.:_-]*$/i)),
+  package: z.matching(/^[a-z0-9][a-z0-9+.:_-]*$/i),
   state: z.oneOf(['present', 'latest', 'absent']),
-  version: z.optional(z.string.check(z.matches(/^[A-Za-z0-9.+:~_-]+$/))),
+  version: z.optional(z.matching(/^[A-Za-z0-9.+:~_-]+$/)),
   /** Refresh the package lists first when they are older than this many seconds. */
-  refreshAfter: z.optional(z.number),
+  refreshAfter: z.optionalNumber,
   /** absent: also remove configuration files. */
-  purge: z.optional(z.boolean),
+  purge: z.optionalBoolean,
 });
 export type PackageShape = z.Infer<typeof packageShape>;

@@ -7,11 +7,11 @@
 import * as z from '../schema.ts';
 
 export const serviceShape = z.object({
-  unit: z.string.check(z.matches(/^[A-Za-z0-9:_.@\\-]+$/)),
+  unit: z.matching(/^[A-Za-z0-9:_.@\\-]+$/),
   state: z.optional(z.oneOf(['running', 'stopped', 'restarted', 'reloaded'])),
-  enabled: z.optional(z.boolean),
-  masked: z.optional(z.boolean),
+  enabled: z.optionalBoolean,
+  masked: z.optionalBoolean,
   /** Run `systemctl daemon-reload` before acting when a unit file is newer than what systemd has loaded. */
-  daemonReload: z.optional(z.boolean),
+  daemonReload: z.optionalBoolean,
 });
 export type ServiceShape = z.Infer<typeof serviceShape>;

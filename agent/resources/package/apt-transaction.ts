@@ -94,10 +94,8 @@ export function aptProblem(verb: string, result: RunResult): Problem {
     });
   }
   if (text.includes('remove is disabled')) {
-    const hint = 'Put a resource that marks the conflicting package absent right beside this one.';
-    return agentProblem('package.failed', 'apt would have to remove packages that no resource removes', {
+    return agentProblem('package.conflict', 'apt would have to remove packages that no resource removes', {
       lines,
-      hint,
     });
   }
   return agentProblem('package.failed', `apt-get ${verb} ${howEnded(result)}`, { lines });

@@ -22,6 +22,8 @@ const hints: Readonly<Record<AgentProblemCode, string>> = {
   'agent.link-lost': 'The reconciler went away; the journal tells the next session what was done.',
   'agent.internal': 'This is a defect of Towline; please report it with the resource that caused it.',
   'agent.no-facts': 'Reading this fact failed; roles that need it are not evaluated.',
+  'agent.too-many-programs':
+    'So many connections lead through this host already; give some of them another way (via).',
   'blob.refused': 'The agent asked for content that its plan does not name.',
   'blob.corrupt': 'The content did not have the announced hash; it is sent again on the next run.',
   'blob.missing': 'The plan names content that the reconciler does not have.',
@@ -34,6 +36,8 @@ const hints: Readonly<Record<AgentProblemCode, string>> = {
   'resource.stopped': 'The role asked to stop here.',
   'resource.assertion': 'An assertion of the role does not hold on this host.',
   'file.unreadable': 'Check the path and its permissions on the host.',
+  'file.missing': 'Set create to make the file, or add a file resource before this one.',
+  'file.mount-point': 'Unmount it first, or leave this path out.',
   'file.wrong-type':
     'Something of another type is at this path; move it away or set force where the kind has it.',
   'file.parent-missing': 'Add a directory resource for the parent before this one.',
@@ -48,6 +52,8 @@ const hints: Readonly<Record<AgentProblemCode, string>> = {
   'template.failed': 'Mend the template; the place names its line and column.',
   'command.failed': 'The command ended with an error; its last lines are shown.',
   'command.not-found': 'Install the program first, or give its full path.',
+  'command.no-directory': 'Create the working directory with a resource before this one.',
+  'package.conflict': 'Put a resource that marks the conflicting package absent right beside this one.',
   'package.failed': 'The package manager refused; its last lines are shown.',
   'package.unknown': 'No configured repository has this package; check the name and the package sources.',
   'package.locked': 'Another process holds the package database; it is tried again.',
@@ -57,6 +63,12 @@ const hints: Readonly<Record<AgentProblemCode, string>> = {
   'service.unknown': 'systemd knows no such unit; install its package first or check the name.',
   'service.failed': 'The unit did not reach the wanted state; read its log with journalctl -u.',
   'account.failed': 'The account tool refused; its last lines are shown.',
+  'account.no-group': 'Add a group resource for each before this one.',
+  'account.bad-key': 'Give the one line of a .pub file: type, base64 text, comment.',
+  'account.unsafe-keys': 'Look at who made it so, then put back a plain directory and file of this user.',
+  'account.no-shadow': 'Connect as root, or use become, where passwords are managed.',
+  'account.bad-hash': 'Make one with `openssl passwd -6` or mkpasswd.',
+  'account.no-password': 'Give a passwordHash too, or leave locked out.',
   'account.conflict': 'The wanted id or name is taken by another account.',
 };
 

@@ -137,7 +137,7 @@ describe('a validator', () => {
     const even = z.number.check(z.holds((value) => value % 2 === 0, 'is odd'));
     expect(issuesOf(even, 3)).toEqual([' is odd']);
     expect(issuesOf(even, 'x')).toEqual([' expected a number']);
-    expect(issuesOf(z.string.check(z.matches(/^a+$/)), 'b')).toEqual([' does not match ^a+$']);
+    expect(issuesOf(z.matching(/^a+$/), 'b')).toEqual([' does not match ^a+$']);
     expect(issuesOf(z.nullable(z.string), null)).toEqual([]);
   });
 

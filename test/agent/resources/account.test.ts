@@ -172,7 +172,7 @@ describe.skipIf(unavailable !== undefined)('accounts on a root of their own', ()
     it('refuses to unlock an account without a password, and a hash that is none', async () => {
       const unlock = userResource.check(system, user('grace', { locked: false }), applying);
       expect(await problemFrom(unlock)).toMatchObject({
-        code: 'account.failed',
+        code: 'account.no-password',
         message: expect.stringContaining('no password'),
       });
       const broken = userResource.check(system, user('grace', { passwordHash: 'a:b' }), applying);
@@ -214,7 +214,7 @@ describe.skipIf(unavailable !== undefined)('accounts on a root of their own', ()
         userResource.check(system, user('ada', { passwordHash: hash }), applying),
       );
       root.run('sh', '-c', 'rmdir /etc/shadow && mv /etc/shadow.away /etc/shadow');
-      expect(problem).toMatchObject({ code: 'account.failed', cause: { code: 'file.wrong-type' } });
+      expect(problem).toMatchObject({ code: 'account.no-shadow', cause: { code: 'file.wrong-type' } });
       expect(problem.message).toContain('/etc/shadow');
       expect(JSON.stringify(problem)).not.toContain('salt');
     });
@@ -294,7 +294,7 @@ describe.skipIf(unavailable !== undefined)('accounts on a root of their own', ()
         problemFrom(authorizedKeyResource.check(system, wanted({ user: 'trap' }), applying));
       symlinkSync('/etc', root.path('home/trap/.ssh'));
       expect(await check()).toMatchObject({
-        code: 'file.wrong-type',
+        code: 'account.unsafe-keys',
         message: expect.stringContaining('.ssh is not a plain directory'),
       });
       root.run('rm', '/home/trap/.ssh');

@@ -79,7 +79,7 @@ describe('line', () => {
 
   it('makes the file only with create, with mode and a parent', async () => {
     const wanted = { path: host.path('d', 'f'), state: 'present' as const, line: 'x', mode: '0600' };
-    expect(await codeOf(converge(host, lineResource, wanted))).toBe('file.unreadable');
+    expect(await codeOf(converge(host, lineResource, wanted))).toBe('file.missing');
     expect(await codeOf(converge(host, lineResource, { ...wanted, create: true }))).toBe(
       'file.parent-missing',
     );
