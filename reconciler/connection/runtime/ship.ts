@@ -81,6 +81,7 @@ class Shipment {
   readonly #over = Promise.withResolvers<Answer>();
   readonly #answers: AsyncIterator<Answer>;
   #timer: NodeJS.Timeout | undefined;
+  #isOver = false;
 
   constructor(script: StartedScript, options: ShipOptions) {
     this.#script = script;
@@ -91,6 +92,7 @@ class Shipment {
     signal?.addEventListener('abort', cancel, { once: true });
     if (signal?.aborted) cancel();
     void this.#over.promise.then(() => {
+      this.#isOver = true;
       clearTimeout(this.#timer);
       signal?.removeEventListener('abort', cancel);
     });
@@ -133,10 +135,10 @@ class Shipment {
     const { stdin } = this.#script.process;
     const reader = await payload.open();
     try {
-      for (let sent = 0; sent < payload.size && stdin.writable; ) {
+      for (let sent = 0; sent < payload.size && stdin.writable && !this.#isOver; ) {
         const bytes = await reader.read(sent, Math.min(chunk, payload.size - sent));
         if (bytes.length === 0) throw new Error('the file ended early');
-        await flushed(stdin, bytes);
+        await Promise.race([flushed(stdin, bytes), this.#over.promise]);
         sent += bytes.length;
         this.#progress();
         onSent(sent);
