@@ -33,6 +33,8 @@ const { version } = createRequire(import.meta.url)('../package.json') as { versi
 const surroundings: Surroundings = {
   stdout: process.stdout,
   stderr: process.stderr,
+  stdin: process.stdin,
+  interrupt,
   environment: process.env,
   directory: process.cwd(),
   home: homedir(),

@@ -5,6 +5,7 @@
  */
 
 import type { Clock } from '../base/clock.ts';
+import type { TerminalInput } from './asker.ts';
 import type { TerminalStream } from '../report/terminal.ts';
 
 /** 0 done or nothing to do · 1 failure · 2 differences found · 64 usage · 130 interrupted. */
@@ -15,6 +16,10 @@ export type ExitStatus = (typeof exitStatus)[keyof typeof exitStatus];
 export interface Surroundings {
   readonly stdout: TerminalStream;
   readonly stderr: TerminalStream;
+  /** Where a person types; left out, nobody is asked anything. */
+  readonly stdin?: TerminalInput | undefined;
+  /** What Ctrl-C does, for who reads the keys. */
+  readonly interrupt?: (() => void) | undefined;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly directory: string;
   readonly home: string;

@@ -42,6 +42,7 @@ export async function oneRun(invocation: Invocation, options: OneRunOptions): Pr
     state: options.records ? ('write' as const) : ('read' as const),
     worktree: invocation.options.worktree,
     watchers: watchers?.sink ?? options.watch,
+    hold: watchers?.hold,
     local: options.local,
   };
   try {

@@ -23,6 +23,8 @@ export interface Output {
   document(data: unknown, view: (style: Style, width: number) => readonly string[]): void;
   /** A remark for people, to standard error; quiet with --json. */
   remark(text: string): void;
+  /** What a person must not miss, to standard error, with --json too. */
+  warning(text: string): void;
   problems(problems: readonly Problem[]): void;
 }
 
@@ -52,6 +54,9 @@ export function createOutput(surroundings: Surroundings, options: Pick<Options, 
     },
     remark(text) {
       if (!options.json) stderr.write(`${errorStyle.paint('dim', text)}\n`);
+    },
+    warning(text) {
+      stderr.write(`${errorStyle.paint('warn', `! ${errorStyle.clean(text)}`)}\n`);
     },
     problems(problems) {
       if (options.json) for (const problem of problems) stdout.write(jsonLine({ type: 'problem', problem }));

@@ -18,6 +18,8 @@ export interface ReconcilingOptions {
   /** Poll and drift schedules. */
   readonly schedules: boolean;
   readonly watchers: EventSink;
+  /** Stills who watches until the result is called. */
+  readonly hold?: (() => () => void) | undefined;
   /** The controller's defaults, where they were read already. */
   readonly defaults?: Defaults | undefined;
   /** Where the policy comes from has been told. */
@@ -36,10 +38,10 @@ export async function runController(
   invocation: Invocation,
   options: ReconcilingOptions,
 ): Promise<ExitStatus> {
-  const { worktree, watchers, defaults, schedules: patient } = options;
+  const { worktree, watchers, hold, defaults, schedules: patient } = options;
   const ended = await withWorkspace(
     invocation,
-    { state: 'write', worktree, watchers, defaults, patient },
+    { state: 'write', worktree, watchers, hold, defaults, patient },
     (workspace) => loop(workspace, invocation, options),
   );
   return typeof ended === 'number' ? ended : refuse(invocation, ended.refused);

@@ -13,6 +13,8 @@ import type { Invocation } from './command.ts';
 export interface Watchers {
   readonly sink: EventSink;
   close(): void;
+  /** Draws nothing until the result is called: somebody else needs the terminal. */
+  readonly hold?: (() => () => void) | undefined;
 }
 
 /** The reporter for an invocation. */

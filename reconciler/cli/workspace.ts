@@ -12,6 +12,8 @@ import { Claims } from '../claims.ts';
 import { ConnectionPool, poolOptions } from '../connection/pool.ts';
 import { RuntimeShipping } from '../connection/runtime/shipping.ts';
 import type { SessionPool } from '../connection/session.ts';
+import { ownSshConfig, SshConfig } from '../connection/ssh-config.ts';
+import { ownCredentials } from '../connection/ssh-credentials.ts';
 import { Environments } from '../environments.ts';
 import { readHoldings } from '../holdings.ts';
 import { createPolicyEngine } from '../policy/engine.ts';
@@ -26,6 +28,7 @@ import { FactsBook } from '../state/facts-book.ts';
 import { openStore } from '../state/open-store.ts';
 import type { Store } from '../state/store.ts';
 import type { Services } from '../steps/run.ts';
+import { createAsker } from './asker.ts';
 import type { Invocation } from './command.ts';
 import { readDefaults } from './defaults-file.ts';
 import type { LocalHost } from './local-host.ts';
@@ -43,6 +46,8 @@ export interface WorkspaceOptions {
   readonly patient?: boolean | undefined;
   /** Who watches runs; default: nobody. */
   readonly watchers?: EventSink | undefined;
+  /** Stills who watches until the result is called. */
+  readonly hold?: (() => () => void) | undefined;
   /** The controller's defaults, where they were read already. */
   readonly defaults?: Defaults | undefined;
 }
@@ -131,8 +136,16 @@ async function assemble(invocation: Invocation, parts: Parts): Promise<Workspace
     cache: defaults.runtime.cache && invocation.options.cache !== false,
     folder: cacheDirectory(surroundings),
   });
-  const onWarning = (host: string, warning: string): void => output.remark(`${host}: ${warning}`);
-  const lines = new ConnectionPool({ ...poolOptions(onWarning, defaults), shipping });
+  const onWarning = (host: string, warning: string): void => {
+    const release = options.hold?.();
+    output.warning(`${host}: ${warning}`);
+    release?.();
+  };
+  const asker = createAsker(surroundings, invocation.options, options.hold);
+  const pooled = poolOptions(onWarning, defaults);
+  const ssh = { ...pooled.ssh, credentials: ownCredentials(surroundings.environment, asker) };
+  const sshConfig = new SshConfig(ownSshConfig(surroundings.environment, surroundings.home));
+  const lines = new ConnectionPool({ ...pooled, ssh, sshConfig, shipping });
   const pool = registering(options.local?.through(lines) ?? lines, secrets);
   const environments = new Environments({
     source,

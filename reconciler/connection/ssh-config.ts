@@ -33,9 +33,11 @@ export interface SshConfigOptions {
 }
 
 /** The configuration of the account that runs this process. */
-export function ownSshConfig(environment: NodeJS.ProcessEnv = process.env): SshConfigOptions {
+export function ownSshConfig(
+  environment: SshConfigOptions['local']['environment'] = process.env,
+  home: string = homedir(),
+): SshConfigOptions {
   const account = userInfo();
-  const home = homedir();
   const user = join(home, '.ssh', 'config');
   // ssh finds the account's home in the password file and knows nothing of HOME.
   const isOwn = home === account.homedir;

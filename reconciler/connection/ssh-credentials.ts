@@ -31,7 +31,7 @@ export interface CredentialSources {
 
 /** What OpenSSH would use for this account, with somebody to ask where there is one. */
 export function ownCredentials(
-  environment: NodeJS.ProcessEnv = process.env,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
   asker: Asker = nobodyToAsk('there is no terminal'),
 ): CredentialSources {
   const names = ['id_ed25519', 'id_ecdsa', 'id_rsa'];

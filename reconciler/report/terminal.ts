@@ -35,6 +35,8 @@ export interface TerminalOptions {
 
 export interface TerminalReporter {
   readonly sink: EventSink;
+  /** Draws nothing until the result is called: somebody else needs the terminal. Nothing that was to be said is lost. */
+  hold(): () => void;
   /** Puts the terminal back in order, whatever still runs. */
   close(): void;
 }
@@ -46,7 +48,11 @@ const widestPlain = 200;
 /** A reporter for any number of runs at once. */
 export function createTerminalReporter(options: TerminalOptions): TerminalReporter {
   const terminal = new Terminal(options);
-  return { sink: (event) => terminal.take(event), close: () => terminal.close() };
+  return {
+    sink: (event) => terminal.take(event),
+    hold: () => terminal.hold(),
+    close: () => terminal.close(),
+  };
 }
 
 class Terminal {
@@ -58,6 +64,8 @@ class Terminal {
   readonly #output = new Map<string, OutputLines>();
   readonly #draw: ReturnType<typeof createLogUpdate> | undefined;
   #timer: NodeJS.Timeout | undefined;
+  #holds = 0;
+  readonly #heldLines: Line[] = [];
   #frame = 0;
   #broken = false;
 
@@ -86,6 +94,18 @@ class Terminal {
     if (live) this.#above.push(...output, ...lines);
     else this.#say([...output, ...lines]);
     if (event.type === 'run-finished') this.#finish(view);
+  }
+
+  hold(): () => void {
+    this.#holds += 1;
+    if (this.#holds === 1 && !this.#broken) this.#draw?.clear();
+    let isHeld = true;
+    return () => {
+      if (!isHeld) return;
+      isHeld = false;
+      this.#holds -= 1;
+      if (this.#holds === 0) this.#say(this.#heldLines.splice(0));
+    };
   }
 
   close(): void {
@@ -162,7 +182,8 @@ class Terminal {
   }
 
   #say(lines: readonly Line[]): void {
-    if (lines.length === 0 || this.#broken) return;
+    if (this.#holds > 0) this.#heldLines.push(...lines);
+    if (lines.length === 0 || this.#broken || this.#holds > 0) return;
     const text = paintLines(lines, this.#options.style, this.#width()).join('\n');
     if (this.#draw === undefined) {
       this.#options.stream.write(`${text}\n`);
@@ -174,7 +195,7 @@ class Terminal {
   }
 
   #redraw(): void {
-    if (this.#draw === undefined || this.#runs.size === 0 || this.#broken) return;
+    if (this.#draw === undefined || this.#runs.size === 0 || this.#broken || this.#holds > 0) return;
     const { style, clock, stream } = this.#options;
     const width = this.#width();
     const rows = Math.floor(((stream.rows ?? 24) - 1) / this.#runs.size);

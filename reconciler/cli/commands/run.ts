@@ -36,6 +36,7 @@ export const run: Command = {
         schedules: !invocation.options.once,
         defaults: defaults.value,
         watchers: watchers.value.sink,
+        hold: watchers.value.hold,
         enough: enough.signal,
         onIdle: () => {
           if (invocation.options.once) enough.abort();
@@ -66,5 +67,5 @@ function watchersFor(invocation: Invocation, { level, file }: LogDefaults): Resu
     shown.sink(event);
     log(event);
   };
-  return success({ sink, close: () => shown.close() });
+  return success({ sink, close: () => shown.close(), hold: shown.hold });
 }

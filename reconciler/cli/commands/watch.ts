@@ -35,6 +35,7 @@ export const watch: Command = {
         worktree: true,
         schedules: false,
         watchers: watchers.sink,
+        hold: watchers.hold,
         enough: enough.signal,
         onRun: () => clearTimeout(quiet),
         onIdle: (controller) => {
