@@ -111,12 +111,17 @@ describe.skipIf(fleetAvailable() !== undefined)('a Node on its way to a host', (
     expect((await host.exec(['cat', '/tmp/caught'])).status).toBe(1);
   });
 
+  /** Gives every place of the host so much room. */
+  async function makeSmall(host: FleetHost, varTmp: string): Promise<void> {
+    await host.exec(['install', '-d', '-o', 'deploy', '-g', 'deploy', '/home/deploy/.cache']);
+    const places = { '/home/deploy/.cache': '20m', '/var/tmp': varTmp, '/tmp': '20m', '/dev/shm': '20m' };
+    for (const [path, size] of Object.entries(places))
+      await host.exec(['mount', '-t', 'tmpfs', '-o', `size=${size},mode=1777`, 'tmpfs', path]);
+  }
+
   it('is not sent where there is no room, and says how much there is', async () => {
     const host = fleet.host('full');
-    const small = (path: string): Promise<unknown> =>
-      host.exec(['mount', '-t', 'tmpfs', '-o', 'size=20m,mode=1777', 'tmpfs', path]);
-    await host.exec(['install', '-d', '-o', 'deploy', '-g', 'deploy', '/home/deploy/.cache']);
-    for (const path of ['/home/deploy/.cache', '/var/tmp', '/tmp', '/dev/shm']) await small(path);
+    await makeSmall(host, '20m');
     const opened = await open(specOf(host));
     expect(opened.ok ? 'open' : gone(opened.problem)).toMatch(
       /^runtime.no-space: a Node takes 130 MB on the host.*~\/.cache\/towline: 20 MB free; \/var\/tmp: 20 MB free/,
@@ -126,13 +131,11 @@ describe.skipIf(fleetAvailable() !== undefined)('a Node on its way to a host', (
 
   it('leaves nothing where the disk fills up on the way', async () => {
     const host = fleet.host('full');
-    await host.exec(['umount', '/var/tmp']);
-    await host.exec(['mount', '-t', 'tmpfs', '-o', 'size=140m,mode=1777', 'tmpfs', '/var/tmp']);
-    const filled = open(specOf(host), ({ stage }) => {
+    await makeSmall(host, '140m');
+    const opened = await open(specOf(host), ({ stage }) => {
       if (stage === 'begins')
         void host.exec(['dd', 'if=/dev/zero', 'of=/var/tmp/other', 'bs=1M', 'count=60']);
     });
-    const opened = await filled;
     expect(opened.ok ? 'open' : gone(opened.problem)).toContain(
       'runtime.no-space: the host’s disk filled up',
     );

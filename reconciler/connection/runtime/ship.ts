@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto';
 import type { Readable, Writable } from 'node:stream';
 import { failure, type Problem, type Result, success } from '../../../agent/protocol/problem.ts';
 import type { ConnectionSpec } from '../../../inventory/connection-spec.ts';
+import type { ContentReader } from '../../base/content.ts';
 import { connectionProblem } from '../../base/problem-codes/connection.ts';
 import { type StartedScript, startScript } from '../bootstrap.ts';
 import { describeExit, type Runner } from '../line.ts';
@@ -38,6 +39,8 @@ export interface Shipped {
 }
 
 const chunk = 256 * 1024;
+/** Bytes that a cache near the host is asked for at once. */
+const supplied = 1024 * 1024;
 const patience = 120_000;
 
 /** Ships to the account that the target's agent runs as. */
@@ -82,6 +85,7 @@ class Shipment {
   readonly #answers: AsyncIterator<Answer>;
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
+  #isNear = true;
 
   constructor(script: StartedScript, options: ShipOptions) {
     this.#script = script;
@@ -136,10 +140,8 @@ class Shipment {
     const reader = await payload.open();
     try {
       for (let sent = 0; sent < payload.size && stdin.writable && !this.#isOver; ) {
-        const bytes = await reader.read(sent, Math.min(chunk, payload.size - sent));
-        if (bytes.length === 0) throw new Error('the file ended early');
-        await Promise.race([flushed(stdin, bytes), this.#over.promise]);
-        sent += bytes.length;
+        const isNear = await this.#supply(sent);
+        sent += isNear > 0 ? isNear : await this.#write(reader, sent);
         this.#progress();
         onSent(sent);
       }
@@ -148,6 +150,29 @@ class Shipment {
     } finally {
       await reader.close();
     }
+  }
+
+  /** Lets a cache near the host send the next range; 0 where there is none, or it cannot. */
+  async #supply(offset: number): Promise<number> {
+    const { process } = this.#script;
+    const { payload } = this.#options;
+    if (process.supply === undefined || !this.#isNear) return 0;
+    const bytes = Math.min(supplied, payload.size - offset);
+    const content = { sha256: payload.sha256, size: payload.size };
+    const store = { open: () => payload.open() };
+    const done = await Promise.race([
+      process.supply({ content, offset, bytes, form: 'raw', store }),
+      this.#over.promise,
+    ]);
+    this.#isNear = 'ok' in done && done.ok;
+    return this.#isNear ? bytes : 0;
+  }
+
+  async #write(reader: ContentReader, offset: number): Promise<number> {
+    const bytes = await reader.read(offset, Math.min(chunk, this.#options.payload.size - offset));
+    if (bytes.length === 0) throw new Error('the file ended early');
+    await Promise.race([flushed(this.#script.process.stdin, bytes), this.#over.promise]);
+    return bytes.length;
   }
 
   #progress(): void {

@@ -11,8 +11,10 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { failure, type Result, success } from '../../../../agent/protocol/problem.ts';
 import { heldContent } from '../../../../reconciler/base/content.ts';
-import type { RemoteProcess } from '../../../../reconciler/connection/line.ts';
+import { connectionProblem } from '../../../../reconciler/base/problem-codes/connection.ts';
+import type { RemoteProcess, Supply } from '../../../../reconciler/connection/line.ts';
 import { type ShipOptions, shipRuntime } from '../../../../reconciler/connection/runtime/ship.ts';
 import { systemProgram } from '../../../fleet/available.ts';
 import { shellRunner } from '../../../helpers/shell-runner.ts';
@@ -140,6 +142,34 @@ describe('shipping a runtime', () => {
     expect(all.map(({ ok }) => ok)).toEqual([true, true, true, true]);
     const names = [payload, others].map(({ raw }) => raw.sha256.slice(0, 16));
     expect(cached()).toEqual(names.flatMap((name) => [name, `${name}/node`]).sort());
+  });
+
+  it('comes from a cache near the host where there is one, and from here once that cannot', async () => {
+    const { env, folder } = home();
+    const payload = await fakePayload(fresh());
+    const ranges: number[][] = [];
+    const runner = shellRunner({
+      env,
+      onStart: (process) =>
+        Object.assign(process, {
+          supply: async ({ content, offset, bytes, store }: Supply): Promise<Result<void>> => {
+            expect(content).toEqual({ sha256: payload.sha256, size: payload.size });
+            if (ranges.length === 2) return failure(connectionProblem('line.closed', 'no more'));
+            ranges.push([offset, bytes]);
+            const reader = await store.open(content.sha256);
+            process.stdin.write(await reader?.read(offset, bytes));
+            await reader?.close();
+            return success(undefined);
+          },
+        }),
+    });
+    expect((await shipRuntime(runner, here, await shipment({ payload }))).ok).toBe(true);
+    expect(ranges).toEqual([
+      [0, 1024 * 1024],
+      [1024 * 1024, 1024 * 1024],
+    ]);
+    const file = join(folder, '.cache/towline', payload.raw.sha256.slice(0, 16), 'node');
+    expect(readFileSync(file).length).toBe(payload.raw.size);
   });
 
   it('refuses bytes that are not those announced', async () => {
