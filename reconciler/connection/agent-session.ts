@@ -53,6 +53,8 @@ const cancelled = connectionProblem(
   'it was stopped; the host finishes what it has in hand, and the next run learns of it',
 );
 
+type Exited = Extract<AgentMessage, { type: 'exited' }>;
+
 interface SessionParts {
   readonly line: AgentLine;
   readonly hello: HelloMessage;
@@ -138,9 +140,20 @@ export class AgentSession implements HostSession {
       opened = id;
       this.#line.writer.message({ type: 'open', id, argv: [...argv] });
     });
-    if (opened !== 0) return success(this.#programs.add(opened, exited));
+    if (opened !== 0)
+      return success(
+        this.#programs.add(
+          opened,
+          exited.then((end) => this.#placedExit(end)),
+        ),
+      );
     const never = await exited;
     return never.ok ? failure(connectionProblem('line.closed', 'the session is closing')) : never;
+  }
+
+  #placedExit(end: Result<Exited>): Result<Exited> {
+    if (!end.ok || end.value.problem === undefined) return end;
+    return success({ ...end.value, problem: placed(end.value.problem, { host: this.host }) });
   }
 
   recorded(runs: readonly string[]): void {

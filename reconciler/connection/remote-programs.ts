@@ -33,6 +33,8 @@ export interface ProgramHost {
 const grantFrom = streamWindow / 4;
 /** Most bytes in one frame, so that what else is said on the line comes between. */
 const pieceSize = 64 * 1024;
+/** Pieces of one output that may wait to be read: each costs more than its bytes. */
+const piecesLimit = 2 ** 16;
 /** Milliseconds that output nobody reads may hold up the news of an end. */
 const unreadGrace = 1000;
 
@@ -193,6 +195,7 @@ class Output {
   readonly stream = new PassThrough();
   readonly #regrant: (bytes: number) => void;
   #unread = 0;
+  #pieces = 0;
   #owed = 0;
 
   constructor(regrant: (bytes: number) => void) {
@@ -201,10 +204,13 @@ class Output {
 
   take(bytes: Buffer): Problem | undefined {
     this.#unread += bytes.length;
-    if (this.#unread > streamWindow)
+    this.#pieces += 1;
+    if (bytes.length === 0) return agentProblem('protocol.illegal-state', 'a piece of output without any');
+    if (this.#unread > streamWindow || this.#pieces > piecesLimit)
       return connectionProblem('line.flooded', 'a program’s output is more than was granted');
     if (!this.stream.writable) return undefined;
     this.stream.write(bytes, (error) => {
+      this.#pieces -= 1;
       if (!error) this.#taken(bytes.length);
     });
     return undefined;
@@ -216,7 +222,7 @@ class Output {
     return new Promise((resolve) => {
       stream.once('close', resolve);
       if (stream.destroyed) resolve();
-      stream.end();
+      else stream.end();
     });
   }
 

@@ -93,10 +93,23 @@ async function runCase(random: Seeded, seen: Seen): Promise<void> {
 
 function startCalls(session: HostSession, random: Seeded): Promise<Result<unknown>>[] {
   const onEvents = (): void => {};
-  const first = random.oneIn(4)
-    ? session.exec({ argv: ['true'], timeout: 0.01, onOutput: () => {} })
-    : session.converge({ ...call, onEvents });
+  const first = random.pick([
+    () => session.converge({ ...call, onEvents }),
+    () => session.converge({ ...call, onEvents }),
+    () => session.exec({ argv: ['true'], timeout: 0.01, onOutput: () => {} }),
+    () => runProgram(session, random),
+  ])();
   return [first, session.ping(), ...(random.oneIn(4) ? [session.facts()] : [])];
+}
+
+/** A program of which somebody reads the output, or nobody. */
+async function runProgram(session: HostSession, random: Seeded): Promise<Result<unknown>> {
+  const started = await session.start(['sh']);
+  if (!started.ok) return started;
+  if (random.oneIn(2)) started.value.stdout.resume();
+  if (random.oneIn(2)) started.value.stdin.end(random.bytes(9));
+  const { problem } = await started.value.exited;
+  return problem === undefined ? { ok: true, value: undefined } : { ok: false, problem };
 }
 
 async function honest(): Promise<HostSession> {

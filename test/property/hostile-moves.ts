@@ -5,7 +5,14 @@
  */
 
 import { deflateRawSync } from 'node:zlib';
-import { encodeChunk, encodeFrame, type FrameType, frameTypes } from '../../agent/protocol/frame.ts';
+import {
+  encodeChunk,
+  encodeFrame,
+  encodeStream,
+  type FrameType,
+  frameTypes,
+  streamWindow,
+} from '../../agent/protocol/frame.ts';
 import { type AgentMessage, agentMessageSchema } from '../../agent/protocol/message.ts';
 import { schemaSamples } from '../helpers/schema-samples.ts';
 import type { Seeded } from '../helpers/seeded.ts';
@@ -125,7 +132,16 @@ function strangeValue(random: Seeded): unknown {
   return structuredClone(random.pick(strange));
 }
 
-/** What an honest agent could say to a converge or exec with id 1, a ping with id 2 and a question for facts with id 3. */
+function output(random: Seeded, length: number): Buffer {
+  const part = {
+    id: random.pick([1, 1, 1, 2, 7]),
+    channel: random.pick([1, 1, 2, 0, 3]),
+    bytes: Buffer.alloc(length, 'x'),
+  };
+  return Buffer.concat(encodeStream(part));
+}
+
+/** What an honest agent could say to a converge, an exec or a program with id 1, a ping with id 2 and a question for facts with id 3. */
 function fitting(random: Seeded, { key, run, digest, own }: Asked): Buffer {
   const output = { event: 'output', resource: 'file:/x', stream: 'stdout', text: 'some text' };
   const outcomes = { unchanged: 0, changed: 0, failed: 0, skipped: 0, unknown: 0 };
@@ -149,6 +165,8 @@ function fitting(random: Seeded, { key, run, digest, own }: Asked): Buffer {
       { type: 'need', sha256: own.sha256, offset: 0, bytes: own.size },
       { type: 'converged', id: 1, result },
       { type: 'executed', id: 1, status: 0, signal: null },
+      { type: 'exited', id: 1, status: 0, signal: null },
+      { type: 'window', id: 1, channel: 0, bytes: 0 },
       { type: 'facts', id: 3, facts: plainHello().facts, problems: [] },
     ]),
   );
@@ -243,6 +261,8 @@ const wildMoves: readonly ((random: Seeded, asked: Asked) => Buffer)[] = [
   (random, asked) =>
     Buffer.concat(encodeChunk({ sha256: asked.own.sha256, offset: random.below(9), bytes: random.bytes(9) })),
   (random) => frame(frameTypes.deflated, random.bytes(1 + random.below(60))),
+  (random) => frame(frameTypes.stream, random.bytes(random.below(9))),
+  (random) => output(random, random.pick([0, 0, 1, 50, streamWindow, streamWindow + 1])),
   (random, asked) => (random.oneIn(8) ? many(random, asked) : encoded(message(random, asked))),
   (random, asked) => (random.oneIn(200) ? bomb : encoded(message(random, asked))),
 ];

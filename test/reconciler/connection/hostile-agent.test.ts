@@ -9,7 +9,13 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { deflateRawSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { chunkSize } from '../../../agent/protocol/blob.ts';
-import { encodeFrame, FrameDecoder, frameTypes } from '../../../agent/protocol/frame.ts';
+import {
+  encodeFrame,
+  encodeStream,
+  FrameDecoder,
+  frameTypes,
+  streamWindow,
+} from '../../../agent/protocol/frame.ts';
 import { planContents } from '../../../agent/protocol/plan.ts';
 import {
   type AgentSession,
@@ -150,6 +156,38 @@ describe('an agent that never stops', () => {
     );
     expect(await converging).toMatchObject({ ok: false, problem: { code: 'blob.refused' } });
     expect(times).toBeLessThan(2000);
+  });
+});
+
+describe('an agent whose program', () => {
+  async function started() {
+    const agent = new SimulatedAgent();
+    const session = await open(agent);
+    const program = await session.start(['sh']);
+    if (!program.ok) throw new Error(program.problem.message);
+    const piece = (length: number, more = {}) =>
+      Buffer.concat(encodeStream({ id: 1, channel: 1, bytes: Buffer.alloc(length), ...more }));
+    return { agent, session, program: program.value, piece };
+  }
+
+  it.each([
+    ['prints more than it was granted', 'line.flooded', { length: streamWindow + 1 }],
+    ['prints pieces without any bytes', 'protocol.illegal-state', { length: 0 }],
+    ['prints on a stream it does not have', 'protocol.illegal-state', { length: 1, channel: 3 }],
+    ['was never started prints', 'protocol.illegal-state', { length: 1, id: 9 }],
+  ])('%s is dropped: %s', async (_, code, { length, ...more }) => {
+    const { agent, session, program, piece } = await started();
+    agent.push(piece(length, more));
+    expect(await session.ended).toMatchObject({ code, where: { host: 'bad' } });
+    expect(await program.exited).toMatchObject({ problem: { code } });
+  });
+
+  it('prints byte by byte what nobody reads is dropped before all of it is here', async () => {
+    const { agent, session, piece } = await started();
+    const pieces = Buffer.concat(Array.from({ length: 1000 }, () => piece(1)));
+    const { times } = await pushUntilEnd(session, agent, pieces);
+    expect(await session.ended).toMatchObject({ code: 'line.flooded' });
+    expect(times).toBeLessThan(streamWindow / 1000);
   });
 });
 
