@@ -27,21 +27,23 @@ import { openSession, type SessionDeadlines, sessionDeadlines } from './agent-se
 import { Gate } from './gate.ts';
 import { defaultKnownHosts, onceEach } from './host-keys.ts';
 import type { Runner } from './line.ts';
-import { localRunner } from './local.ts';
+import { routeSources } from './route-sources.ts';
+import { Routes } from './routes.ts';
 import type { RuntimeShipping } from './runtime/shipping.ts';
 import { startWithRuntime } from './runtime/start-with-runtime.ts';
 import type { HostSession, SessionPool } from './session.ts';
-import { connectionKey, contextKey } from './spec-key.ts';
+import { contextKey } from './spec-key.ts';
 import type { SshOptions } from './ssh.ts';
 import { ownSshConfig, SshConfig } from './ssh-config.ts';
 import { sshDeadlines } from './ssh-connection.ts';
-import { SshConnections } from './ssh-connections.ts';
 import { ownCredentials } from './ssh-credentials.ts';
 
 export interface PoolOptions {
   readonly ssh: SshOptions;
   /** Fills in what nobody declared of a spec; left out, a spec counts as it is. */
   readonly sshConfig?: SshConfig | undefined;
+  /** Read by the OpenSSH client instead of the account's own configuration. */
+  readonly opensshConfig?: string | undefined;
   readonly session: SessionDeadlines;
   readonly bundle: () => Promise<AgentBundle>;
   /** Milliseconds from the command to the agent's first word; with become twice as long. */
@@ -77,7 +79,7 @@ export function poolOptions(
 
 export class ConnectionPool implements SessionPool {
   readonly #options: PoolOptions;
-  readonly #connections: SshConnections;
+  readonly #routes: Routes;
   readonly #starting: Gate;
   readonly #attempts = new Map<string, Promise<Result<HostSession>>>();
   readonly #sessions = new Map<string, HostSession>();
@@ -87,10 +89,13 @@ export class ConnectionPool implements SessionPool {
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.#connections = new SshConnections(
-      { ...options.ssh, signal: this.#abort.signal },
-      new Gate(options.atOnce),
-      connectionKey,
+    this.#routes = new Routes(
+      routeSources({
+        ssh: { ...options.ssh, signal: this.#abort.signal },
+        atOnce: options.atOnce,
+        opensshConfig: options.opensshConfig,
+        session: (spec) => this.#parent(spec),
+      }),
     );
     this.#starting = new Gate(options.atOnce);
   }
@@ -165,13 +170,22 @@ export class ConnectionPool implements SessionPool {
   }
 
   async #connect(spec: ConnectionSpec): Promise<Result<HostSession>> {
-    if (spec.kind === 'local') return this.#start(localRunner, spec);
-    const lease = await this.#connections.acquire(spec);
-    if (!lease.ok) return lease;
-    const session = await this.#start(lease.value.connection, spec);
-    if (!session.ok) lease.value.release();
-    else void session.value.ended.then(() => lease.value.release());
-    return session;
+    const reached = await this.#routes.reach(spec);
+    if (!reached.ok) return reached;
+    const lease = reached.value;
+    const session = await this.#start(lease.runner, lease.spec);
+    if (session.ok) {
+      void session.value.ended.then(() => lease.release());
+      return session;
+    }
+    lease.release();
+    return failure(lease.explain(session.problem));
+  }
+
+  /** A session that others are reached through. */
+  async #parent(spec: ConnectionSpec): Promise<Result<{ readonly session: HostSession; release(): void }>> {
+    const opened = await this.open(spec);
+    return opened.ok ? success({ session: opened.value, release: () => {} }) : opened;
   }
 
   #start(runner: Runner, spec: ConnectionSpec): Promise<Result<HostSession>> {

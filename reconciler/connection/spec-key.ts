@@ -10,10 +10,12 @@ import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 
 const processKey = randomBytes(32);
 
-/** The name of the ssh connection: host, login, credentials, trust and the way there. */
+/** The name of the connection: host, login, credentials, trust and the way there. */
 export function connectionKey(spec: ConnectionSpec): string {
-  const { kind, host, address, port, user, keyFile, hostKeys, pinnedKeys, ssh, via } = spec;
-  const way = via === undefined ? null : connectionKey(via);
+  const { kind, host, address, port, user, keyFile, hostKeys, pinnedKeys, transport, ssh, unsaid, via } =
+    spec;
+  // Behind an agent the account of that agent counts too, and whether the way goes through an agent at all.
+  const way = via === undefined ? null : [contextKey(via), via.relay ?? false];
   return JSON.stringify([
     kind,
     host,
@@ -24,7 +26,9 @@ export function connectionKey(spec: ConnectionSpec): string {
     seal(spec.password),
     hostKeys,
     pinnedKeys,
+    transport ?? null,
     ssh ?? null,
+    [...(unsaid ?? [])].sort(),
     way,
   ]);
 }

@@ -48,11 +48,11 @@ export const setns: ContainerProgram = {
   refusals: [
     refusal(/towline: .* is not running/, 'container.not-running'),
     refusal(
-      /cannot open \/proc\/.*No such file|no such object|doesn't exist|No machine/i,
+      /\/proc\/.*No such file|no such object|doesn't exist|No machine/i,
       'container.missing',
     ),
     refusal(
-      /cannot open \/proc\/.*(denied|not permitted)|reassociate to namespace|change root|insuffici?ent privileges/i,
+      /\/proc\/.*(denied|not permitted)|reassociate to namespace|change root|insuffici?ent privileges/i,
       'container.not-permitted',
     ),
     refusal(/nsenter: failed to execute/i, 'container.no-shell'),
