@@ -34,10 +34,13 @@ export const sshDeadlines: SshDeadlines = {
 export class SshConnection implements Runner {
   /** Settles when the connection is gone, with why. */
   readonly ended: Promise<string>;
+  /** Sessions it takes, by what is known: sshd lets ten into one connection unless told otherwise. */
+  mostSessions = 10;
   readonly #client: Client;
   readonly #spec: ConnectionSpec;
   readonly #deadlines: SshDeadlines;
   #lost: string | undefined;
+  #sessions = 0;
 
   constructor(spec: ConnectionSpec, client: Client, deadlines: SshDeadlines) {
     this.#client = client;
@@ -55,11 +58,21 @@ export class SshConnection implements Runner {
     return this.#lost === undefined;
   }
 
+  /** Commands that run over it now. */
+  get sessions(): number {
+    return this.#sessions;
+  }
+
   /** Runs a command line in the account's login shell. */
   async start(command: string, options: StartOptions): Promise<Result<RemoteProcess>> {
     const pty = options.pty ? { pty: { term: 'dumb' } } : {};
     const opened = await this.#channel((done) => this.#client.exec(command, pty, done));
-    return opened.ok ? success(this.#processOf(opened.value)) : opened;
+    if (!opened.ok) return opened;
+    this.#sessions += 1;
+    opened.value.once('close', () => {
+      this.#sessions -= 1;
+    });
+    return success(this.#processOf(opened.value));
   }
 
   /** A stream to an address as the far end reaches it. */

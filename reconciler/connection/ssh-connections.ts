@@ -4,17 +4,39 @@
  * Never reopens by itself.
  */
 
+import { setTimeout as delay } from 'node:timers/promises';
 import { failure, type Result, success } from '../../agent/protocol/problem.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
+import { pauseAfter } from './connect-pace.ts';
 import type { Gate } from './gate.ts';
+import type { Runner } from './line.ts';
+import { isDropped, LoginGates } from './login-gates.ts';
+import { SpreadRunner } from './spread-runner.ts';
 import { connectSsh, type SshOptions } from './ssh.ts';
 import type { SshConnection } from './ssh-connection.ts';
 
-/** The use of a connection, until released. */
+/** The use of a way to an account, until released. */
 export interface Lease {
+  readonly connection: Runner;
+  release(): void;
+}
+
+/** The use of one connection, until released. */
+export interface ConnectionUse {
   readonly connection: SshConnection;
   release(): void;
 }
+
+export interface LoginLimits {
+  /** Logins through one bastion at once. */
+  readonly perBastion: number;
+  /** Tries of a login that the server drops before it says anything. */
+  readonly tries: number;
+  /** In [0, 1). */
+  readonly random: () => number;
+}
+
+const usualLimits: LoginLimits = { perBastion: 16, tries: 3, random: Math.random };
 
 interface Kept {
   readonly opened: Promise<Result<SshConnection>>;
@@ -23,25 +45,40 @@ interface Kept {
 
 export class SshConnections {
   readonly #options: SshOptions;
-  readonly #gate: Gate;
+  readonly #gates: LoginGates;
   readonly #keyOf: (spec: ConnectionSpec) => string;
+  readonly #limits: LoginLimits;
   readonly #kept = new Map<string, Kept>();
 
-  constructor(options: SshOptions, gate: Gate, keyOf: (spec: ConnectionSpec) => string) {
+  constructor(
+    options: SshOptions,
+    gate: Gate,
+    keyOf: (spec: ConnectionSpec) => string,
+    limits: LoginLimits = usualLimits,
+  ) {
     this.#options = options;
-    this.#gate = gate;
+    this.#gates = new LoginGates(gate, limits.perBastion);
     this.#keyOf = keyOf;
+    this.#limits = limits;
   }
 
-  /** A connection for this login, opened when there is none. */
+  /** A way to run commands as this login, over a connection that is opened when there is none. */
   async acquire(spec: ConnectionSpec): Promise<Result<Lease>> {
-    const key = this.#keyOf(spec);
+    const first = await this.use(spec);
+    if (!first.ok) return first;
+    const runner = new SpreadRunner(spec.host, first.value, (place) => this.use(spec, place));
+    return success({ connection: runner, release: () => runner.release() });
+  }
+
+  /** The use of the connection for this login, or of a further one beside it. */
+  async use(spec: ConnectionSpec, place = 0): Promise<Result<ConnectionUse>> {
+    const key = `${this.#keyOf(spec)} ${place}`;
     const kept = this.#kept.get(key) ?? this.#open(key, spec);
     kept.users += 1;
     const opened = await kept.opened;
     if (opened.ok && opened.value.isOpen) return success(this.#lease(key, kept, opened.value));
     kept.users -= 1;
-    return opened.ok ? this.acquire(spec) : opened;
+    return opened.ok ? this.use(spec, place) : opened;
   }
 
   #open(key: string, spec: ConnectionSpec): Kept {
@@ -57,19 +94,33 @@ export class SshConnections {
     return kept;
   }
 
-  /** The parent is there before a place at the gate is taken, so children never wait for places their parents need. */
+  /** The parent is there before a place at the gates is taken, so children never wait for places their parents need. */
   async #connect(spec: ConnectionSpec): Promise<Result<SshConnection>> {
-    if (spec.via === undefined) return this.#gate.pass(() => connectSsh(spec, this.#options));
-    const parent = await this.acquire(spec.via);
+    if (spec.via === undefined) return this.#logIn(spec);
+    const parent = await this.use(spec.via);
     if (!parent.ok)
       return failure({ ...parent.problem, where: { ...parent.problem.where, host: spec.host } });
-    const opened = await this.#gate.pass(() => connectSsh(spec, this.#options, parent.value.connection));
+    const opened = await this.#logIn(spec, parent.value.connection);
     if (!opened.ok) parent.value.release();
     else void opened.value.ended.then(() => parent.value.release());
     return opened;
   }
 
-  #lease(key: string, kept: Kept, connection: SshConnection): Lease {
+  /** Logs in, once more after a pause where the server hung up because it has too many logins under way. */
+  async #logIn(spec: ConnectionSpec, parent?: SshConnection): Promise<Result<SshConnection>> {
+    const { tries, random } = this.#limits;
+    const bastion = spec.via && this.#keyOf(spec.via);
+    const place = { server: JSON.stringify([spec.address, spec.port, bastion]), bastion };
+    for (let tried = 1; ; tried += 1) {
+      const opened = await this.#gates.pass(place, () => connectSsh(spec, this.#options, parent));
+      const isOver = tried >= tries || this.#options.signal?.aborted === true || parent?.isOpen === false;
+      if (opened.ok || !isDropped(opened.problem) || isOver) return opened;
+      const { signal } = this.#options;
+      await delay(pauseAfter(tried, random()), undefined, { signal }).catch(() => {});
+    }
+  }
+
+  #lease(key: string, kept: Kept, connection: SshConnection): ConnectionUse {
     let released = false;
     const release = (): void => {
       if (released) return;

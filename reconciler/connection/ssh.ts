@@ -89,6 +89,12 @@ async function openWay(
   return parent.forward(spec);
 }
 
+/** What sshd says, if anything, when it has too many logins under way or too many failed ones from here. */
+const refusals = /^(Exceeded MaxStartups|Not allowed at this time)/;
+
+/** How far a login is: the server has said nothing yet, keys are exchanged, we prove who we are. */
+type Phase = 'silence' | 'handshake' | 'auth';
+
 interface Attempt {
   readonly spec: ConnectionSpec;
   readonly user: string;
@@ -104,7 +110,7 @@ function handshake(attempt: Attempt): Promise<Result<Client>> {
   const { promise, resolve } = Promise.withResolvers<Result<Client>>();
   const client = new ssh2.Client();
   let keyProblem: Problem | undefined;
-  let phase: 'handshake' | 'auth' = 'handshake';
+  let phase: Phase = 'silence';
   let timer: NodeJS.Timeout | undefined;
   const settle = (result: Result<Client>): void => {
     clearTimeout(timer);
@@ -122,10 +128,14 @@ function handshake(attempt: Attempt): Promise<Result<Client>> {
     );
   const startTimer = (): void => {
     clearTimeout(timer);
-    if (patience.waits === undefined) timer = setTimeout(late, options.deadlines[phase]);
+    const deadline = options.deadlines[phase === 'auth' ? 'auth' : 'handshake'];
+    if (patience.waits === undefined) timer = setTimeout(late, deadline);
   };
   patience.onChange = startTimer;
   startTimer();
+  socket.once('data', (bytes: Buffer) => {
+    if (phase === 'silence' && !refusals.test(bytes.toString('latin1', 0, 64))) phase = 'handshake';
+  });
   client.once('handshake', () => {
     phase = 'auth';
     startTimer();
@@ -212,7 +222,7 @@ function discard(client: Client, socket: Duplex): void {
   socket.destroy();
 }
 
-function lateProblem(attempt: Attempt, phase: 'handshake' | 'auth'): Problem {
+function lateProblem(attempt: Attempt, phase: Phase): Problem {
   const { spec, options } = attempt;
   const where = { host: spec.host };
   if (phase === 'auth') {
@@ -231,11 +241,16 @@ function lateProblem(attempt: Attempt, phase: 'handshake' | 'auth'): Problem {
 }
 
 /** The way broke: nothing was decided. */
-function brokenProblem(attempt: Attempt, phase: 'handshake' | 'auth', reason: string): Problem {
+function brokenProblem(attempt: Attempt, phase: Phase, reason: string): Problem {
   const { spec, ledger } = attempt;
+  const where = { host: spec.host };
+  if (phase === 'silence') {
+    const message = `${spec.address}:${spec.port} hung up before it said anything: ${reason}`;
+    return connectionProblem('ssh.dropped', message, { where });
+  }
   const story = phase === 'auth' ? ` during authentication (${ledger.story})` : '';
   return connectionProblem('ssh.handshake-failed', `${spec.address}:${spec.port}: ${reason}${story}`, {
-    where: { host: spec.host },
+    where,
   });
 }
 

@@ -39,8 +39,11 @@ export async function startSshd(folder: string, settings: readonly string[] = []
   }
   writeFileSync(join(folder, 'authorized'), readFileSync(`${keyFile}.pub`));
   const port = await freePort();
+  // Of most settings the first counts, of this one the last.
+  const startups = settings.some((line) => line.startsWith('MaxStartups')) ? [] : ['MaxStartups 100'];
   const config = [
     ...settings,
+    ...startups,
     `Port ${port}`,
     'ListenAddress 127.0.0.1',
     `HostKey ${hostKeyFile}`,
@@ -51,7 +54,6 @@ export async function startSshd(folder: string, settings: readonly string[] = []
     'PasswordAuthentication no',
     'KbdInteractiveAuthentication no',
     'UsePAM no',
-    'MaxStartups 100',
     'PrintMotd no',
   ];
   writeFileSync(join(folder, 'config'), `${config.join('\n')}\n`);

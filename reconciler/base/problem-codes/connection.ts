@@ -17,6 +17,9 @@ export const connectionProblems = {
   'ssh.handshake-failed': retry(
     'Something answered, but the SSH handshake did not finish; see what listens there.',
   ),
+  'ssh.dropped': retry(
+    'The server has too many logins under way (MaxStartups in its sshd_config), or is no SSH server; fewer are begun at once now.',
+  ),
   'ssh.auth-refused': stalled(
     'Give towline_ssh_key or an ssh-agent a key that the account’s authorized_keys names.',
   ),
