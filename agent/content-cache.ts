@@ -7,6 +7,7 @@
 
 import type { FileHandle } from 'node:fs/promises';
 import type { Content } from './protocol/blob.ts';
+import { refusal } from './protocol/problem-codes.ts';
 import { mkdtemp, open, rm } from './system/platform.ts';
 import { type Replacement, writeContent } from './system/replace-file.ts';
 
@@ -27,6 +28,8 @@ export class ContentCache {
   /** Those used last at the end. */
   readonly #stored = new Map<string, Stored>();
 
+  readonly #lanes: Record<string, Promise<unknown>> = {};
+
   constructor(fetch: (content: Content) => Promise<Replacement['source']>) {
     this.#fetch = fetch;
   }
@@ -43,17 +46,27 @@ export class ContentCache {
       });
     } finally {
       stored.users -= 1;
-      this.#trim();
     }
   }
 
   #take(content: Content): Stored {
     const { sha256, size } = content;
-    const stored = this.#stored.get(sha256) ?? { file: this.#keep(content), size, users: 0 };
+    const known = this.#stored.get(sha256);
     this.#stored.delete(sha256);
+    if (known === undefined && !this.#makeRoom(size))
+      throw refusal('blob.refused', `no room for the ${size} bytes of content ${sha256.slice(0, 12)}…`);
+    const stored = known ?? { file: this.#inLane(content), size, users: 0 };
     this.#stored.set(sha256, stored);
     stored.file.catch(() => this.#stored.delete(sha256));
     return stored;
+  }
+
+  /** One after the other by the first digit of their names, so that sixteen at most are pulled at once. */
+  #inLane(content: Content): Promise<FileHandle> {
+    const lane = content.sha256.charAt(0);
+    const file = (this.#lanes[lane] ?? Promise.resolve()).then(() => this.#keep(content));
+    this.#lanes[lane] = file.catch(() => {});
+    return file;
   }
 
   async #keep(content: Content): Promise<FileHandle> {
@@ -67,17 +80,18 @@ export class ContentCache {
     }
   }
 
-  /** Lets go of what was used longest ago. */
-  #trim(): void {
-    let bytes = 0;
+  /** Lets go of what was used longest ago until so many more bytes have room; false when they have none. */
+  #makeRoom(more: number): boolean {
+    let bytes = more;
     for (const { size } of this.#stored.values()) bytes += size;
     for (const [sha256, { file, size, users }] of this.#stored) {
-      if (bytes <= bytesLimit && this.#stored.size <= filesLimit) return;
+      if (bytes <= bytesLimit && this.#stored.size < filesLimit) break;
       if (users > 0) continue;
       this.#stored.delete(sha256);
       bytes -= size;
       void file.then((handle) => handle.close());
     }
+    return bytes <= bytesLimit && this.#stored.size < filesLimit;
   }
 }
 

@@ -9,20 +9,23 @@ import { type ConvergeResult, type JournalEntry, journalEntrySchema } from './pr
 import type { Registered, ResourceReport } from './protocol/outcome.ts';
 import { appendFile, dirname, mkdir, readdir, readFile, rmdir, unlink } from './system/platform.ts';
 
-type Line =
-  | {
-      readonly begin: {
-        readonly run: string;
-        readonly key: string;
-        readonly digest: string;
-        readonly startedAt: string;
-      };
-    }
-  | { readonly owes: readonly string[] }
-  | { readonly settled: string }
-  | { readonly done: ResourceReport; readonly registered?: Registered | undefined }
-  | { readonly end: ConvergeResult }
-  | { readonly recorded: true };
+interface Begin {
+  readonly run: string;
+  readonly key: string;
+  readonly digest: string;
+  readonly startedAt: string;
+}
+
+/** Each line has one of these members, `done` with what it registered. */
+interface Line {
+  readonly begin?: Begin;
+  readonly owes?: readonly string[];
+  readonly settled?: string;
+  readonly done?: ResourceReport;
+  readonly registered?: Registered | undefined;
+  readonly end?: ConvergeResult;
+  readonly recorded?: true;
+}
 
 interface Done {
   readonly report: ResourceReport;
@@ -85,7 +88,7 @@ export class Journal {
   }
 
   /** Opens the record of one converge; its file appears with the first line that matters. */
-  record(begin: { run: string; key: string; digest: string; startedAt: string }): JournalRecord {
+  record(begin: Begin): JournalRecord {
     const name = `${begin.run}.${begin.key}`.replaceAll(/[^A-Za-z0-9._-]/g, '_');
     return new JournalRecord(this.#directory, `${this.#directory}/${name}${suffix}`, begin);
   }
@@ -144,7 +147,7 @@ export class JournalRecord {
   #started = false;
   #failed = false;
 
-  constructor(directory: string, file: string, begin: Extract<Line, { begin: unknown }>['begin']) {
+  constructor(directory: string, file: string, begin: Begin) {
     this.#directory = directory;
     this.#file = file;
     this.#pending = [{ begin }];
@@ -193,8 +196,7 @@ export class JournalRecord {
 
 function remember(file: string, text: string): Remembered | undefined {
   const lines = text.split('\n').flatMap((line) => parseLine(line));
-  const first = lines[0];
-  const begin = first && 'begin' in first ? first.begin : torn;
+  const begin = lines[0]?.begin ?? torn;
   const reports: ResourceReport[] = [];
   const done = new Map<string, Done>();
   const owes = new Set<string>();
@@ -202,24 +204,19 @@ function remember(file: string, text: string): Remembered | undefined {
   let result: ConvergeResult | undefined;
   let recorded = begin === torn;
   for (const line of lines) {
-    if ('owes' in line) for (const handler of line.owes) owes.add(handler);
-    if ('settled' in line) {
+    const { done: report, registered } = line;
+    for (const handler of line.owes ?? []) owes.add(handler);
+    if (line.settled !== undefined) {
       settled.push(line.settled);
       owes.delete(line.settled);
     }
-    if ('end' in line) result = line.end;
-    if ('recorded' in line) recorded = true;
-    if ('done' in line) {
-      reports.push(line.done);
-      const { done: report, registered } = line;
-      if (report.handler === undefined) done.set(report.resource, { report, registered });
-    }
+    result = line.end ?? result;
+    recorded ||= line.recorded === true;
+    if (report === undefined) continue;
+    reports.push(report);
+    if (report.handler === undefined) done.set(report.resource, { report, registered });
   }
-  const entry = journalEntrySchema.safeParse({
-    ...begin,
-    reports,
-    ...(result && { result: { ...result, reports } }),
-  });
+  const entry = journalEntrySchema.safeParse({ ...begin, reports, result: result && { ...result, reports } });
   return entry.success ? { file, entry: entry.data, done, owes, settled, recorded } : undefined;
 }
 

@@ -11,13 +11,13 @@ import {
   lstat,
   mkdir,
   mkdirSync,
-  randomBytes,
   readFileSync,
   rmdir,
   unlink,
   unlinkSync,
   writeFileSync,
 } from './system/platform.ts';
+import { temporaryPath } from './system/replace-file.ts';
 
 /** Who holds the lock. */
 export interface Holder {
@@ -51,7 +51,7 @@ export async function takeLock(directory: string, run: string): Promise<Taken> {
 }
 
 async function create(directory: string, path: string, mine: Holder): Promise<boolean> {
-  const own = `${directory}/.${name}.${mine.pid}.${randomBytes(6).toString('hex')}`;
+  const own = temporaryPath(path);
   await guarded('write', `lock this host in ${directory}`, async () => {
     mkdirSync(directory, { recursive: true });
     writeFileSync(own, JSON.stringify(mine), { flag: 'wx', mode: 0o644 });

@@ -17,7 +17,7 @@ export class ProgramStream {
   readonly #id: number;
   readonly #child: StartedProgram;
   readonly #channel: Channel;
-  readonly #credit = [0, streamWindow, streamWindow];
+  readonly #credit: Record<OutputChannel, number> = { 1: streamWindow, 2: streamWindow };
   #input: Promise<void> = Promise.resolve();
   #grace: NodeJS.Timeout | undefined;
   /** Settles when the program and all its output have ended. */
@@ -58,7 +58,7 @@ export class ProgramStream {
   }
 
   grant(output: OutputChannel, bytes: number): void {
-    this.#credit[output] = (this.#credit[output] ?? 0) + bytes;
+    this.#credit[output] += bytes;
     this.#offer(output);
   }
 
@@ -82,14 +82,12 @@ export class ProgramStream {
 
   #next(output: OutputChannel): Buffer[] | undefined {
     const source = this.#source(output);
-    const credit = this.#credit[output] ?? 0;
-    const size = Math.min(credit, source.readableLength);
+    const credit = this.#credit[output];
+    if (credit === 0) return undefined;
     // Reading without a size is what makes an empty stream tell of its end.
-    const bytes = (
-      size > 0 ? source.read(size) : source.readableLength === 0 && source.read()
-    ) as Buffer | null;
-    if (!bytes) return undefined;
-    this.#credit[output] = credit - bytes.length;
+    const bytes = source.read(Math.min(credit, source.readableLength) || undefined) as Buffer | null;
+    if (bytes === null) return undefined;
+    this.#credit[output] -= bytes.length;
     return encodeStream({ id: this.#id, channel: output, bytes });
   }
 }

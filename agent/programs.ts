@@ -30,16 +30,7 @@ export class Programs {
   open({ id, argv }: OpenMessage): void {
     const program = this.#start(id, argv);
     this.#programs.set(id, program);
-    program.then(
-      async (stream) => {
-        await stream.ended;
-        this.#programs.delete(id);
-      },
-      (error: unknown) => {
-        this.#programs.delete(id);
-        this.#channel.send({ type: 'exited', id, status: null, signal: null, problem: thrownProblem(error) });
-      },
-    );
+    void this.#follow(id, program);
   }
 
   input({ id, bytes }: StreamPart): void {
@@ -79,6 +70,15 @@ export class Programs {
         await program.ended;
       }),
     );
+  }
+
+  async #follow(id: number, program: Promise<ProgramStream>): Promise<void> {
+    try {
+      await (await program).ended;
+    } catch (error) {
+      this.#channel.send({ type: 'exited', id, status: null, signal: null, problem: thrownProblem(error) });
+    }
+    this.#programs.delete(id);
   }
 
   async #start(id: number, argv: readonly string[]): Promise<ProgramStream> {

@@ -27,8 +27,8 @@ export const network: Fact<'network'> = {
     const [hostname = '', ...rest] = node.hostname.split('.');
     const domain = rest.join('.') || domainOf(hostname, files[hosts] ?? '', files[resolver] ?? '');
     const primary =
-      primaryOf(defaultRoutes4(files[route4] ?? ''), interfaces, 'ipv4') ??
-      primaryOf(defaultRoutes6(files[route6] ?? ''), interfaces, 'ipv6');
+      primaryOf(defaultRoutes(files[route4] ?? '', readRoute4), interfaces, 'ipv4') ??
+      primaryOf(defaultRoutes(files[route6] ?? '', readRoute6), interfaces, 'ipv6');
     return { hostname, domain, primary: primary ?? null, interfaces };
   },
 };
@@ -76,27 +76,27 @@ function describeInterfaces(interfaces: NodeKnowledge['interfaces']): Interfaces
   return described;
 }
 
-/** Lines of /proc/net/route: interface, destination, gateway, flags, …, metric, mask; numbers in hexadecimal but the metric. */
-function defaultRoutes4(text: string): Route[] {
+/** The default routes among lines of words, by what `read` makes of each. */
+function defaultRoutes(
+  text: string,
+  read: (words: readonly string[]) => Route & { readonly flags?: string | undefined },
+): Route[] {
   return text.split('\n').flatMap((line) => {
-    const [name = '', destination, , flags = '0', , , metric = '0', mask] = line.trim().split(/\s+/);
-    const isDefault = destination === '00000000' && mask === '00000000';
-    return isDefault && Number.parseInt(flags, 16) & routeIsUp
-      ? [{ interface: name, metric: Number(metric) }]
-      : [];
+    const { flags = '0', ...route } = read(line.trim().split(/\s+/));
+    return Number.parseInt(flags, 16) & routeIsUp ? [route] : [];
   });
 }
 
-/** Lines of /proc/net/ipv6_route: destination, its prefix, …, metric (6th), flags (9th), interface (10th), all hexadecimal. */
-function defaultRoutes6(text: string): Route[] {
-  return text.split('\n').flatMap((line) => {
-    const words = line.trim().split(/\s+/);
-    const [name = '', metric = '0', flags = '0'] = [words[9], words[5], words[8]];
-    const isDefault = words[0] === '0'.repeat(32) && words[1] === '00' && name !== 'lo';
-    return isDefault && Number.parseInt(flags, 16) & routeIsUp
-      ? [{ interface: name, metric: Number.parseInt(metric, 16) }]
-      : [];
-  });
+/** interface, destination, gateway, flags, …, metric, mask; numbers in hexadecimal but the metric. Flags only of a default route. */
+function readRoute4([name = '', destination, , flags, , , metric, mask]: readonly string[]) {
+  const isDefault = destination === '00000000' && mask === '00000000';
+  return { interface: name, metric: Number(metric), flags: isDefault ? flags : '0' };
+}
+
+/** destination, its prefix, …, metric (6th), flags (9th), interface (10th), all hexadecimal. */
+function readRoute6([destination, prefix, , , , metric = '', , , flags, name = '']: readonly string[]) {
+  const isDefault = destination === '0'.repeat(32) && prefix === '00' && name !== 'lo';
+  return { interface: name, metric: Number.parseInt(metric, 16), flags: isDefault ? flags : '0' };
 }
 
 function primaryOf(routes: readonly Route[], interfaces: Interfaces, family: Family) {

@@ -53,3 +53,16 @@ export async function guarded<T>(intent: Intent, act: string, run: () => Promise
     throw systemError(error, intent, act);
   }
 }
+
+/** Undefined when nothing is at the path. */
+export async function orUndefined<T>(
+  act: Promise<T>,
+  missing = ['ENOENT', 'ENOTDIR'],
+): Promise<T | undefined> {
+  try {
+    return await act;
+  } catch (error) {
+    if (missing.includes(errnoOf(error))) return undefined;
+    throw error;
+  }
+}

@@ -11,7 +11,7 @@ import type { Facts } from '../protocol/facts.ts';
 import { refusal } from '../protocol/problem-codes.ts';
 import { accountsKey, groupsKey, parseAccounts, parseGroups, readDatabase } from './accounts.ts';
 import type { ContentReader } from './content-reader.ts';
-import { errnoOf, guarded } from './errors.ts';
+import { guarded, orUndefined } from './errors.ts';
 import { type EnvironmentBase, ownBase, runProgram } from './exec.ts';
 import { constants, createHash, lstat, open, readdir, readlink } from './platform.ts';
 import { verifyQuery } from './queries.ts';
@@ -171,15 +171,5 @@ export async function* pieces(handle: FileHandle): AsyncGenerator<Buffer> {
     const { bytesRead } = await handle.read(buffer, 0, pieceSize, null);
     if (bytesRead === 0) return;
     yield buffer.subarray(0, bytesRead);
-  }
-}
-
-/** Undefined when nothing is at the path. */
-async function orUndefined<T>(act: Promise<T>, missing = ['ENOENT', 'ENOTDIR']): Promise<T | undefined> {
-  try {
-    return await act;
-  } catch (error) {
-    if (missing.includes(errnoOf(error))) return undefined;
-    throw error;
   }
 }

@@ -8,7 +8,7 @@ import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import type { Content } from '../protocol/blob.ts';
 import { refusal } from '../protocol/problem-codes.ts';
-import { errnoOf } from './errors.ts';
+import { errnoOf, orUndefined } from './errors.ts';
 import { syncDirectory } from './pinned-path.ts';
 import {
   constants,
@@ -83,13 +83,8 @@ export async function removeLeftovers(directory: string): Promise<void> {
 }
 
 async function existing(path: string): Promise<Stats | undefined> {
-  try {
-    const stats = await lstat(path);
-    if (stats.isFile()) return stats;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
+  const stats = await orUndefined(lstat(path), ['ENOENT']);
+  if (stats === undefined || stats.isFile()) return stats;
   throw refusal('file.wrong-type', `${path} exists and is not a regular file`);
 }
 

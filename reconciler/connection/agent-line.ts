@@ -226,8 +226,8 @@ export class AgentLine {
   #lostProblem(exit: Exit | undefined): Problem {
     const how = exit === undefined ? 'its output ended' : describeExit(exit);
     const { lines } = this.#agent.said;
-    const cause = this.#farewell;
-    const message = cause === undefined ? `the agent ended: ${how}` : `the agent ended: ${cause.message}`;
+    const cause = this.#farewell ?? exit?.problem;
+    const message = `the agent ended: ${this.#farewell?.message ?? how}`;
     return connectionProblem('line.lost', message, { lines, ...(cause !== undefined && { cause }) });
   }
 }

@@ -22,8 +22,8 @@ interface Offer {
   left: number;
 }
 
-/** Fewer bytes are sent from here: asking the cache for them would not be shorter. */
-const supplyFrom = 1024;
+/** Fewer bytes are sent from here: asking the cache for them is hardly shorter, and waits for it. */
+const supplyFrom = 16 * 1024;
 /** Pulls being answered at once; an agent asks for a few chunks ahead, not for hundreds. */
 const pullLimit = 256;
 /** Times that each resource of a plan may have one content sent, at every attempt: it looks, applies and looks again. */
@@ -34,8 +34,8 @@ export class ContentServer {
   readonly #writer: FrameWriter;
   readonly #offers = new Map<string, Offer>();
   readonly #loans = new Map<string, Offer & { users: number }>();
-  /** Contents that a cache on the way is known to have. */
-  readonly #supplied = new Set<string>();
+  /** Contents that a cache on the way could not have. */
+  readonly #unsupplied = new Set<string>();
   #open: { readonly sha256: string; readonly reader: ContentReader } | undefined;
   #queue: Promise<void> = Promise.resolve();
   #pending = 0;
@@ -136,7 +136,10 @@ export class ContentServer {
   }
 
   async #send(content: Content, offset: number, count: number): Promise<void> {
-    if (await this.#supply(content, offset, count)) return;
+    if (!(await this.#supply(content, offset, count))) await this.#sendFromHere(content, offset, count);
+  }
+
+  async #sendFromHere(content: Content, offset: number, count: number): Promise<void> {
     const end = offset + count;
     try {
       const reader = await this.#reader(content);
@@ -155,24 +158,32 @@ export class ContentServer {
   }
 
   /**
-   * Has the cache on the way send it. Only the first piece of a content is waited for: with it the cache has all of it, or it is
-   * sent from here.
+   * Has the cache on the way send it; false when that must be done from here. Nothing follows the first piece of a content before
+   * it is there: with it the cache has all of it.
    */
   async #supply(content: Content, offset: number, count: number): Promise<boolean> {
-    const store = this.#offer(content.sha256)?.store;
-    if (!this.#writer.isSupplied || count < supplyFrom || store === undefined) return false;
+    const { sha256 } = content;
+    const store = this.#offer(sha256)?.store;
+    if (!this.#writer.isSupplied || count < supplyFrom || store === undefined || this.#unsupplied.has(sha256))
+      return false;
     for (let at = offset; at < offset + count; at += chunkSize) {
+      await this.#writer.ready();
       const bytes = Math.min(chunkSize, offset + count - at);
       const sent = this.#writer.supply({ content, offset: at, bytes, store });
-      if (this.#supplied.has(content.sha256)) {
-        void sent.then((result) => result.ok || this.#refuse(content.sha256, result.problem));
-        continue;
+      if (at > 0) void sent.then((result) => result.ok || this.#refuse(sha256, result.problem));
+      else if (content.size <= chunkSize) void sent.then((result) => result.ok || this.#instead(content));
+      else if (!(await sent).ok) {
+        this.#unsupplied.add(sha256);
+        return false;
       }
-      const first = await sent;
-      if (!first.ok) return false;
-      this.#supplied.add(content.sha256);
     }
     return true;
+  }
+
+  /** Sends a content of one piece, which may come at any time. */
+  #instead(content: Content): void {
+    this.#unsupplied.add(content.sha256);
+    this.#inTurn(() => this.#sendFromHere(content, 0, content.size));
   }
 
   /** The last content stays open: a large one is asked for chunk by chunk. */
