@@ -9,7 +9,14 @@ import type { Change } from '../../../agent/protocol/change.ts';
 import type { AgentEvent, ConvergeResult } from '../../../agent/protocol/message.ts';
 import { countOutcomes, outcomes, type ResourceReport } from '../../../agent/protocol/outcome.ts';
 import type { Problem } from '../../../agent/protocol/problem.ts';
-import { type RunEvent, reasons, runModes, runOutcomes, triggers } from '../../../reconciler/base/event.ts';
+import {
+  type RunEvent,
+  reasons,
+  runModes,
+  runOutcomes,
+  runtimeStages,
+  triggers,
+} from '../../../reconciler/base/event.ts';
 
 type Bare<E> = E extends RunEvent ? Omit<E, 'run' | 'at' | 'environment'> & Partial<E> : never;
 export type BareEvent = Bare<RunEvent>;
@@ -121,6 +128,18 @@ export function middleEvents(text: fc.Arbitrary<string>): fc.Arbitrary<RunEvent>
         waves: fc.nat(),
       }),
       fc.record({ type: fc.constant('host-connecting'), host }),
+      fc.record({
+        type: fc.constant('host-runtime'),
+        host,
+        stage: fc.constantFrom(...runtimeStages),
+        version: text,
+        platform: text,
+        why: text,
+        place: text,
+        keep: fc.boolean(),
+        size: fc.nat(),
+        sent: fc.nat(),
+      }),
       fc.record({ type: fc.constant('host-connected'), host, milliseconds: fc.nat() }),
       fc.record({ type: fc.constant('host-failed'), host, role, problem: problems(text) }),
       fc.record({ type: fc.constant('host-event'), host, role, event: agentEvents(text) }),

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { RunEvent } from '../../../reconciler/base/event.ts';
+import { type RunEvent, runtimeStages } from '../../../reconciler/base/event.ts';
 import { fanOut } from '../../../reconciler/report/fan-out.ts';
 import { createHistorySink } from '../../../reconciler/report/history.ts';
 import { createJsonSink } from '../../../reconciler/report/json.ts';
@@ -24,6 +24,20 @@ const said = (text: string): RunEvent =>
     host: 'web-1',
     role: 'web',
     event: { event: 'output', resource: 'command:x', stream: 'stdout', text },
+  });
+
+const shipping = (stage: (typeof runtimeStages)[number]): RunEvent =>
+  stamped({
+    type: 'host-runtime',
+    host: 'web-1',
+    stage,
+    version: '24.21.0',
+    platform: 'linux-x64',
+    why: 'no Node was found',
+    place: '~/.cache/towline',
+    keep: true,
+    size: 36_000_000,
+    sent: 0,
   });
 
 describe('fanOut', () => {
@@ -93,6 +107,19 @@ describe('createHistorySink', () => {
     expect(store.batches.flatMap(({ events: batch }) => batch)).toEqual([...events, finished]);
   });
 
+  it('keeps that a Node was sent, not how far it was', async () => {
+    const store = recorder();
+    const { sink, flush } = createHistorySink({ store, onFailure: () => {} });
+    for (const stage of runtimeStages) sink(shipping(stage));
+    await flush();
+    const kept = store.batches.flatMap(({ events }) => events);
+    expect(kept.map((event) => event.type === 'host-runtime' && event.stage)).toEqual([
+      'prepares',
+      'begins',
+      'done',
+    ]);
+  });
+
   it('writes a small batch after a while', async () => {
     const store = recorder();
     const { sink } = createHistorySink({ store, onFailure: () => {}, every: 5 });
@@ -143,6 +170,14 @@ describe('createLogSink', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
+
+  it('tells of a Node that is sent once before and once after', () => {
+    const all = records(logged(runtimeStages.map(shipping), 'info'));
+    expect(all.map(({ msg, host, size }) => [msg, host, size])).toEqual([
+      ['sending a runtime', 'web-1', 36_000_000],
+      ['runtime sent', 'web-1', 36_000_000],
+    ]);
+  });
 
   it('writes what is noteworthy with constant messages and fields', () => {
     const problem = {
