@@ -47,10 +47,7 @@ export const setns: ContainerProgram = {
   },
   refusals: [
     refusal(/towline: .* is not running/, 'container.not-running'),
-    refusal(
-      /\/proc\/.*No such file|no such object|doesn't exist|No machine/i,
-      'container.missing',
-    ),
+    refusal(/\/proc\/.*No such file|no such object|doesn't exist|No machine/i, 'container.missing'),
     refusal(
       /\/proc\/.*(denied|not permitted)|reassociate to namespace|change root|insuffici?ent privileges/i,
       'container.not-permitted',
