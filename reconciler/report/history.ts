@@ -113,6 +113,10 @@ function keep(kept: Kept, event: RunEvent): void {
       for (const key of kept.dropped.keys()) noteDropped(kept, key, event.at);
       kept.waiting.push(event);
       return;
+    case 'host-runtime':
+      // How far a shipment is interests nobody later.
+      if (event.stage !== 'sends') kept.waiting.push(event);
+      return;
     default:
       kept.waiting.push(event);
   }
