@@ -26,6 +26,7 @@ import { agentBundle } from './agent-bundle.ts';
 import { openSession, type SessionDeadlines, sessionDeadlines } from './agent-session.ts';
 import { Gate } from './gate.ts';
 import { defaultKnownHosts, onceEach } from './host-keys.ts';
+import { KeptSessions } from './kept-sessions.ts';
 import type { Runner } from './line.ts';
 import { routeSources } from './route-sources.ts';
 import { Routes } from './routes.ts';
@@ -37,6 +38,7 @@ import type { SshOptions } from './ssh.ts';
 import { ownSshConfig, SshConfig } from './ssh-config.ts';
 import { sshDeadlines } from './ssh-connection.ts';
 import { ownCredentials } from './ssh-credentials.ts';
+import type { UsedSession } from './used-session.ts';
 
 export interface PoolOptions {
   readonly ssh: SshOptions;
@@ -54,6 +56,8 @@ export interface PoolOptions {
   readonly runtime: RuntimeDefaults;
   /** Gives runtimes to hosts without one; left out, such a host is refused. */
   readonly shipping?: RuntimeShipping | undefined;
+  /** Milliseconds, monotonic; the machine's clock unless set. */
+  readonly now?: (() => number) | undefined;
 }
 
 /** What a pool uses unless told otherwise; `onWarning` hears of host keys accepted without being known. */
@@ -81,8 +85,8 @@ export class ConnectionPool implements SessionPool {
   readonly #options: PoolOptions;
   readonly #routes: Routes;
   readonly #starting: Gate;
-  readonly #attempts = new Map<string, Promise<Result<HostSession>>>();
-  readonly #sessions = new Map<string, HostSession>();
+  readonly #attempts = new Map<string, Promise<Result<UsedSession>>>();
+  readonly #sessions: KeptSessions;
   readonly #listeners: ((host: string, problem: Problem) => void)[] = [];
   readonly #abort = new AbortController();
   #closed: string | undefined;
@@ -93,14 +97,20 @@ export class ConnectionPool implements SessionPool {
       routeSources({
         ssh: { ...options.ssh, signal: this.#abort.signal },
         atOnce: options.atOnce,
+        tuning: options.tuning,
         opensshConfig: options.opensshConfig,
         session: (spec) => this.#parent(spec),
       }),
     );
     this.#starting = new Gate(options.atOnce);
+    const { contextsPerHost, idleClose } = options.tuning;
+    const now = options.now ?? (() => performance.now());
+    this.#sessions = new KeptSessions({ contextsPerHost, idleClose, now }, (host, problem) => {
+      for (const listener of this.#listeners) listener(host, problem);
+    });
   }
 
-  async open(asked: ConnectionSpec, signal?: AbortSignal): Promise<Result<HostSession>> {
+  async open(asked: ConnectionSpec, signal?: AbortSignal): Promise<Result<UsedSession>> {
     const { host } = asked;
     const { sshConfig } = this.#options;
     const before = this.#refusal(host, signal);
@@ -114,7 +124,7 @@ export class ConnectionPool implements SessionPool {
       spec = resolved.value;
     }
     const key = contextKey(spec);
-    const open = this.#sessions.get(key);
+    const open = this.#sessions.find(key);
     if (open !== undefined) return success(open);
     const attempt = this.#attempts.get(key) ?? this.#attempt(key, spec);
     return signal === undefined ? attempt : unlessAborted(attempt, host, signal);
@@ -129,7 +139,7 @@ export class ConnectionPool implements SessionPool {
   }
 
   sessions(): readonly HostSession[] {
-    return [...this.#sessions.values()];
+    return this.#sessions.all();
   }
 
   onLost(listener: (host: string, problem: Problem) => void): void {
@@ -138,35 +148,24 @@ export class ConnectionPool implements SessionPool {
 
   async close(reason: string): Promise<void> {
     this.#closed ??= reason;
-    await Promise.all(this.sessions().map((session) => session.close(reason)));
+    await this.#sessions.close(reason);
     this.#abort.abort();
     // An attempt that succeeds after this is closed by itself; waiting for it is bounded like closing.
     const late = Promise.all(this.#attempts.values());
     await Promise.race([late, pause(this.#options.session.close, undefined, { ref: false })]);
   }
 
-  #attempt(key: string, spec: ConnectionSpec): Promise<Result<HostSession>> {
+  #attempt(key: string, spec: ConnectionSpec): Promise<Result<UsedSession>> {
+    this.#sessions.makeRoom(spec.host);
     const attempt = this.#connect(spec).then((opened) => {
       this.#attempts.delete(key);
       if (!opened.ok) return opened;
-      if (this.#closed === undefined) {
-        this.#keep(key, opened.value);
-        return opened;
-      }
+      if (this.#closed === undefined) return success(this.#sessions.keep(key, opened.value));
       void opened.value.close(this.#closed);
       return failure(connectionProblem('line.closed', this.#closed, { where: { host: spec.host } }));
     });
     this.#attempts.set(key, attempt);
     return attempt;
-  }
-
-  #keep(key: string, session: HostSession): void {
-    this.#sessions.set(key, session);
-    void session.ended.then((problem) => {
-      if (this.#sessions.get(key) === session) this.#sessions.delete(key);
-      if (problem === undefined) return;
-      for (const listener of this.#listeners) listener(session.host, problem);
-    });
   }
 
   async #connect(spec: ConnectionSpec): Promise<Result<HostSession>> {
@@ -185,7 +184,7 @@ export class ConnectionPool implements SessionPool {
   /** A session that others are reached through. */
   async #parent(spec: ConnectionSpec): Promise<Result<{ readonly session: HostSession; release(): void }>> {
     const opened = await this.open(spec);
-    return opened.ok ? success({ session: opened.value, release: () => {} }) : opened;
+    return opened.ok ? success({ session: opened.value, release: opened.value.hold() }) : opened;
   }
 
   #start(runner: Runner, spec: ConnectionSpec): Promise<Result<HostSession>> {
@@ -215,11 +214,11 @@ export class ConnectionPool implements SessionPool {
 
 /** Stops waiting when the signal says so; the attempt goes on for the others who wait. */
 function unlessAborted(
-  attempt: Promise<Result<HostSession>>,
+  attempt: Promise<Result<UsedSession>>,
   host: string,
   signal: AbortSignal,
-): Promise<Result<HostSession>> {
-  const { promise, resolve } = Promise.withResolvers<Result<HostSession>>();
+): Promise<Result<UsedSession>> {
+  const { promise, resolve } = Promise.withResolvers<Result<UsedSession>>();
   const problem = placed(connectionProblem('line.cancelled', 'cancelled while connecting'), { host });
   const cancel = (): void => resolve(failure(problem));
   signal.addEventListener('abort', cancel);

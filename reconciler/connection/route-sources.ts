@@ -6,6 +6,7 @@
 
 import { type Result, success } from '../../agent/protocol/problem.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
+import type { TuningDefaults } from '../../inventory/defaults.ts';
 import { agentRunner } from './agent-runner.ts';
 import { Gate } from './gate.ts';
 import { connectOpenssh } from './openssh.ts';
@@ -21,6 +22,7 @@ export interface RouteOptions {
   readonly ssh: SshOptions;
   /** Connections of one transport that may be starting at once. */
   readonly atOnce: number;
+  readonly tuning: Pick<TuningDefaults, 'perBastion' | 'attempts'>;
   /** Read by the OpenSSH client instead of the account's own configuration. */
   readonly opensshConfig?: string | undefined;
   /** A session of the pool, kept until the release. */
@@ -33,7 +35,11 @@ export interface RouteOptions {
 export function routeSources(options: RouteOptions): RouteSources {
   const { ssh } = options;
   const { onWarning } = ssh.hostKeys;
-  const ssh2 = new SshConnections(ssh, new Gate(options.atOnce), connectionKey);
+  const ssh2 = new SshConnections(ssh, new Gate(options.atOnce), connectionKey, {
+    perBastion: options.tuning.perBastion,
+    tries: options.tuning.attempts,
+    random: Math.random,
+  });
   const gate = new Gate(options.atOnce);
   const client = {
     deadlines: ssh.deadlines,
