@@ -10,9 +10,17 @@ import { apply100Commands } from './apply-100-commands.ts';
 import { type Bench, type Figure, isMet } from './bench.ts';
 import { coldConnect } from './cold-connect.ts';
 import { plan10k } from './plan-10k.ts';
+import { stream } from './stream.ts';
 import { watchLatency } from './watch-latency.ts';
 
-const benches: readonly Bench[] = [watchLatency, plan10k, apply100Commands, apply40Resources, coldConnect];
+const benches: readonly Bench[] = [
+  watchLatency,
+  plan10k,
+  apply100Commands,
+  apply40Resources,
+  coldConnect,
+  stream,
+];
 
 const options = process.argv.slice(2).filter((word) => word.startsWith('-'));
 const names = process.argv.slice(2).filter((word) => !word.startsWith('-'));
