@@ -15,6 +15,8 @@ export const packages = {
   nsenter: 'util-linux',
   mount: 'mount',
   git: 'git',
+  podman: 'podman',
+  crun: 'crun',
   fish: 'fish',
   tcsh: 'tcsh',
   faketime: 'faketime',
