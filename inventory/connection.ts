@@ -78,7 +78,9 @@ function directSpec(settings: Settings, { host, user, become, defaults }: Asked)
   const keyPolicy: HostKeyPolicy = pinnedKeys.length > 0 ? 'pinned' : (ssh.hostKeys ?? 'strict');
   const port = settings.value('towline_port');
   const transport = settings.text('towline_transport');
-  const account = user ?? settings.text('towline_ssh_username') ?? ssh.username;
+  // Only a login has an account of its own; what runs a container says itself who runs in it.
+  const account =
+    kind === 'ssh' ? (user ?? settings.text('towline_ssh_username') ?? ssh.username) : undefined;
   return {
     kind,
     host,
@@ -90,7 +92,7 @@ function directSpec(settings: Settings, { host, user, become, defaults }: Asked)
     hostKeys: hostKeyPolicies.find((policy) => policy === settings.text('towline_host_keys')) ?? keyPolicy,
     pinnedKeys,
     // Who logs in as the account already is that account: no program is needed, and no second agent.
-    become: become?.user === account ? undefined : become,
+    become: become !== undefined && become.user === account ? undefined : become,
     transport: transports.find((known): known is Transport => known === transport) ?? ssh.transport,
     ssh: sshSettings(ssh),
     unsaid: kind === 'ssh' ? unsaidOf(settings, user, ssh) : undefined,

@@ -58,6 +58,8 @@ export interface Options {
   readonly dir?: string | undefined;
   /** false: a Node shipped to a host does not stay there. */
   readonly cache?: boolean | undefined;
+  readonly connection: boolean;
+  readonly role?: string | undefined;
 }
 
 export interface Invocation {
@@ -78,6 +80,8 @@ export const optionNames = [
   'host',
   'dir',
   'cache',
+  'connection',
+  'role',
 ] as const;
 /** Options besides the common ones. */
 export type OptionName = (typeof optionNames)[number];

@@ -38,6 +38,8 @@ const ownOptions: Readonly<Record<OptionName, () => Option>> = {
   host: () => new Option('--host <HOST>', 'only what concerns this host'),
   cache: () => new Option('--no-cache', 'remove a Node that was shipped to a host once it runs'),
   dir: () => new Option('--dir <DIR>', 'a new or empty directory that is kept afterwards'),
+  connection: () => new Option('--connection', 'how the host is reached, and who says so'),
+  role: () => new Option('--role <ROLE>', 'with --connection: with what this role asks for'),
 };
 
 /** Parses the arguments and runs what they ask for. */
@@ -118,6 +120,7 @@ const defaults: Omit<Options, 'repo'> = {
   local: false,
   force: false,
   once: false,
+  connection: false,
 };
 
 /** commander sets `color` to true when --no-color is absent; absent must mean: find out. */

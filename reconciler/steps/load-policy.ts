@@ -63,7 +63,8 @@ async function load(run: Run, snapshot: Snapshot, declaration: string): Promise<
 }
 
 /** The roles an environment uses: those it lists, or every one there is. */
-function roleNames(snapshot: Snapshot, environment: Environment): readonly string[] {
+/** The roles an environment has: those it names, or all of the policy. */
+export function roleNames(snapshot: Snapshot, environment: Environment): readonly string[] {
   if (environment.roles.length > 0) return environment.roles;
   const found = [...snapshot.entries.keys()].map((path) => /^roles\/([^/]+)\/role\.ts$/.exec(path)?.[1]);
   return found.filter((name) => name !== undefined).sort();

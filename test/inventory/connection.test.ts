@@ -122,6 +122,12 @@ describe('the connection to a host', () => {
     expect(spec(text).via).toBeUndefined();
   });
 
+  it('has a login account for SSH alone, so that a container becomes what it is asked to', () => {
+    const text = '[groups.all.vars]\ntowline_ssh_username = "app"\n[hosts]\nh = "towline_connection=docker"';
+    const found = spec(text, { become: 'app' });
+    expect([found.user, found.become?.user]).toEqual([undefined, 'app']);
+  });
+
   it('fails for a name that is no host, with a suggestion', () => {
     expect(connectionFor(loaded('[hosts]\nweb1 = {}'), 'wbe1', {})).toMatchObject({
       ok: false,

@@ -1,5 +1,5 @@
 /**
- * `towline explain HOST ROLE [RESOURCE]`: why a host is to be what it is.
+ * `towline explain HOST ROLE [RESOURCE]`: why a host is to be what it is; with --connection, how it is reached.
  * Invariant: every variable with its place, every input with whether it changed, every resource with where it is declared.
  * Contacts nobody and writes nothing.
  */
@@ -15,7 +15,9 @@ import { type Desired, pairKey } from '../../plan/affected.ts';
 import type { RoleDefinition } from '../../policy/model.ts';
 import type { Loaded, Run } from '../../steps/run.ts';
 import { type Command, exitStatus } from '../command.ts';
+import { explainTheConnection } from '../explain-connection.ts';
 import { oneRun } from '../one-run.ts';
+import { refuse } from '../refuse.ts';
 import {
   type ExplainData,
   type ExplainedInput,
@@ -26,15 +28,20 @@ import type { Workspace } from '../workspace.ts';
 
 export const explain: Command = {
   name: 'explain',
-  args: '<HOST> <ROLE> [RESOURCE]',
+  args: '<HOST> [ROLE] [RESOURCE]',
   summary: 'why a host is to be what it is: variables, inputs, resources with their places',
-  options: ['rev', 'worktree'],
+  options: ['rev', 'worktree', 'connection', 'role'],
   examples: [
     ['towline explain web-1 web', 'a role on a host'],
     ['towline explain web-1 web file:/etc/motd', 'one resource with its parameters'],
+    ['towline explain web-1 --connection', 'how the host is reached, and who says so'],
   ],
-  run(invocation) {
-    const [host = '', role = '', resource] = invocation.args;
+  async run(invocation) {
+    const { connection, role: named } = invocation.options;
+    const [host = '', role = named ?? '', resource] = invocation.args;
+    if (connection) return explainTheConnection(invocation, { host, role: role === '' ? undefined : role });
+    if (role === '')
+      return refuse(invocation, [cliProblem('cli.bad-option', 'name a role, or ask for the --connection')]);
     let affected: readonly Affected[] = [];
     let isKnown = false;
     const watch = (event: RunEvent): void => {
