@@ -1,70 +1,119 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import type { Result } from '../../../agent/protocol/problem.ts';
-import { type AgentBundle, bundleAgent, packAgent } from '../../../reconciler/connection/agent-bundle.ts';
 import { agentRunner } from '../../../reconciler/connection/agent-runner.ts';
-import { type AgentSession, openSession, sessionDeadlines } from '../../../reconciler/connection/agent-session.ts';
-import { startAgent } from '../../../reconciler/connection/bootstrap.ts';
-import type { Runner } from '../../../reconciler/connection/line.ts';
 import { localRunner } from '../../../reconciler/connection/local.ts';
 import { convergeCall, filePlan, MemoryContents } from '../../helpers/lines.ts';
+import { NestedAgents, realBundle, until, unwrapped } from './nested-agents.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'towline-nested-'));
-const sessions: AgentSession[] = [];
-let made: Promise<AgentBundle> | undefined;
+const agents = new NestedAgents();
 
-function bundle(): Promise<AgentBundle> {
-  made ??= bundleAgent(fileURLToPath(new URL('../../../agent/main.ts', import.meta.url))).then(packAgent);
-  return made;
+afterEach(() => agents.close());
+afterAll(() => agents.remove());
+
+function hashAt(path: string): string {
+  return createHash('sha256').update(readFileSync(path)).digest('hex');
 }
-
-/** A runner whose agents have a host directory of their own. */
-function placed(runner: Runner, name: string): Runner {
-  return {
-    start: (command, options) => runner.start(`TOWLINE_HOST_DIR='${join(folder, name)}'; export TOWLINE_HOST_DIR; ${command}`, options),
-  };
-}
-
-function valueOf<T>(result: Result<T>): T {
-  if (!result.ok) throw new Error(`${result.problem.code}: ${result.problem.message}\n${result.problem.lines?.join('\n')}`);
-  return result.value;
-}
-
-async function agent(name: string, runner: Runner, heartbeat = 1000): Promise<AgentSession> {
-  const target = { host: name, runtime: process.execPath };
-  const started = valueOf(
-    await startAgent(placed(runner, name), target, { bundle: await bundle(), startDeadline: 30_000 }),
-  );
-  const deadlines = { ...sessionDeadlines, heartbeat, close: 3000 };
-  const session = valueOf(await openSession(name, started, deadlines));
-  sessions.unshift(session);
-  return session;
-}
-
-afterEach(async () => {
-  for (const session of sessions.splice(0)) await session.close('the test is over');
-});
-
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('agents behind agents', () => {
-  it('converge at every level, and the agent’s code goes up once', async () => {
-    const first = await agent('first', localRunner);
-    const second = await agent('second', agentRunner(first));
+  it('converge three deep, and neither code nor content crosses the first line twice', async () => {
+    const first = await agents.start('first', localRunner);
+    const second = await agents.start('second', agentRunner(first));
     const before = first.traffic.sent;
-    const third = await agent('third', agentRunner(second));
+    const third = await agents.start('third', agentRunner(second));
     expect(first.traffic.sent - before).toBeLessThan(20_000);
     const contents = new MemoryContents();
-    const content = contents.add(Buffer.alloc(3_000_000, 'x'));
-    const plan = filePlan('files', [content], folder);
-    expect(valueOf(await third.converge(convergeCall(plan, contents)))).toMatchObject({ ok: true });
-    expect(createHash('sha256').update(readFileSync(join(folder, '0'))).digest('hex')).toBe(content.sha256);
+    const content = contents.add(Buffer.alloc(3_000_000, 'some bytes'));
+    const plan = filePlan('files', [content], agents.folder);
+    for (const [name, session] of [
+      ['second', second],
+      ['third', third],
+    ] as const) {
+      const done = await session.converge(convergeCall(plan, contents, { run: name }));
+      expect(unwrapped(done)).toMatchObject({ ok: true });
+      expect(hashAt(join(agents.folder, '0'))).toBe(content.sha256);
+      unwrapped(
+        await session.exec({ argv: ['rm', join(agents.folder, '0')], timeout: 10, onOutput: () => {} }),
+      );
+    }
     expect(third.traffic.sent).toBeGreaterThan(3_000_000);
     expect(first.traffic.sent).toBeLessThan(3_200_000);
-    expect(existsSync(join(folder, '0'))).toBe(true);
   });
+
+  it('get small contents and those that their parent has no room for from here', async () => {
+    const first = await agents.start('first', localRunner);
+    const second = await agents.start('second', agentRunner(first));
+    const contents = new MemoryContents();
+    const files = [100, 20_000, 300_000].map((size) => contents.add(Buffer.alloc(size, `${size}`)));
+    const plan = filePlan('files', files, agents.folder);
+    expect(unwrapped(await second.converge(convergeCall(plan, contents)))).toMatchObject({ ok: true });
+    for (const [place, { sha256 }] of files.entries())
+      expect(hashAt(join(agents.folder, `${place}`))).toBe(sha256);
+  });
+
+  it('end with their parent, and every call of theirs has a problem that says why', async () => {
+    const first = await agents.start('first', localRunner);
+    const second = await agents.start('second', agentRunner(first));
+    const third = await agents.start('third', agentRunner(second));
+    const calls = [second, third].map((session) =>
+      session.exec({ argv: ['sleep', '60'], timeout: 60, onOutput: () => {} }),
+    );
+    process.kill(first.hello.pid, 'SIGKILL');
+    for (const call of await Promise.all(calls))
+      expect(call).toMatchObject({ ok: false, problem: { code: 'line.lost' } });
+    expect(await third.ended).toMatchObject({
+      code: 'line.lost',
+      cause: { code: 'line.lost', where: { host: 'second' }, cause: { where: { host: 'first' } } },
+    });
+    const pids = [second, third].map((session) => session.hello.pid);
+    await until(() => pids.every((pid) => !existsSync(`/proc/${pid}`)));
+  });
+
+  it('end when the session of their parent is closed', async () => {
+    const first = await agents.start('first', localRunner);
+    const second = await agents.start('second', agentRunner(first));
+    await first.close('enough');
+    expect(await second.ended).toMatchObject({ code: 'line.lost' });
+    await until(() => !existsSync(`/proc/${second.hello.pid}`));
+  });
+
+  it('refuse what needs a terminal', async () => {
+    const first = await agents.start('first', localRunner);
+    const refused = await agentRunner(first).start('true', { pty: true });
+    expect(refused).toMatchObject({ ok: false, problem: { code: 'become.tty-required' } });
+  });
+
+  it('are fifty behind one and pull ten megabytes each, and its line carries them once', async () => {
+    const relay = await agents.start('relay', localRunner, 30_000);
+    const { compressed } = await realBundle();
+    const before = relay.traffic.sent;
+    const children = [];
+    for (let batch = 0; batch < 10; batch += 1) {
+      const some = [0, 1, 2, 3, 4].map((place) =>
+        agents.start(`child${batch * 5 + place}`, agentRunner(relay), 30_000),
+      );
+      children.push(...(await Promise.all(some)));
+    }
+    // Less than one copy of the code for fifty starts: commands and first messages are all there is.
+    expect(relay.traffic.sent - before).toBeLessThan(50 * 8000);
+    expect(children.reduce((sum, child) => sum + child.traffic.sent, 0)).toBeGreaterThan(
+      50 * compressed.length,
+    );
+    const contents = new MemoryContents();
+    const size = 10_000_000;
+    const content = contents.add(createHash('shake256', { outputLength: size }).update('ten').digest());
+    const done = await Promise.all(
+      children.map((child, place) => {
+        const folder = join(agents.folder, `files${place}`);
+        mkdirSync(folder);
+        return child.converge(
+          convergeCall(filePlan('big', [content], folder), contents, { run: `${place}` }),
+        );
+      }),
+    );
+    for (const each of done) expect(unwrapped(each)).toMatchObject({ ok: true });
+    expect(hashAt(join(agents.folder, 'files49', '0'))).toBe(content.sha256);
+    expect(relay.traffic.sent - before).toBeLessThan(1.3 * size);
+  }, 240_000);
 });
