@@ -65,10 +65,10 @@ export class ProgramStream {
   shut(how: 'stdin' | 'release' | 'kill'): void {
     const { stdin, pid } = this.#child;
     if (how === 'stdin') return this.inTurn(async () => void stdin?.end());
-    stdin?.destroy();
-    for (const output of [1, 2] as const) this.#source(output).destroy();
     if (how === 'kill') signalGroup(pid, 'SIGKILL');
     else this.#grace ??= setTimeout(signalGroup, releaseGrace, pid, 'SIGKILL');
+    stdin?.destroy();
+    for (const output of [1, 2] as const) this.#source(output).destroy();
   }
 
   #source(output: OutputChannel): Readable {

@@ -216,13 +216,13 @@ class Output {
     return undefined;
   }
 
-  /** Resolves when all of it was read. */
+  /** Resolves when nothing of it is unread. */
   end(): Promise<void> {
     const { stream } = this;
     return new Promise((resolve) => {
       stream.once('close', resolve);
-      if (stream.destroyed) resolve();
-      else stream.end();
+      if (stream.destroyed || stream.readableLength + stream.writableLength === 0) resolve();
+      stream.end();
     });
   }
 
