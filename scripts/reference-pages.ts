@@ -112,14 +112,14 @@ export function commandsPage(): string {
   const surroundings = { stdout: nowhere, stderr: nowhere, version: '' } as Surroundings;
   const program = buildProgram(surroundings, () => {});
   const table = commands(() => program);
-  const common = commonOptions(program.commands);
+  const common = commonOptions(table.flatMap(({ name }) => commandAt(program, name) ?? []));
   const intro = `# Commands
 
 \`towline COMMAND --help\` shows the same in a terminal. ${written} from the command line itself.
 
 | command | does |
 |---|---|
-${table.map(({ name, args, summary }) => `| [\`${[name, args].filter(Boolean).join(' ')}\`](#${name}) | ${cell(summary)} |`).join('\n')}
+${table.map(({ name, args, summary }) => `| [\`${[name, args].filter(Boolean).join(' ')}\`](#${name.replaceAll(' ', '-')}) | ${cell(summary)} |`).join('\n')}
 
 ## Options of every command
 
@@ -136,7 +136,7 @@ ${optionTable(common)}
 | ${exitStatus.interrupted} | interrupted |
 `;
   const sections = table.map((command) => {
-    const sub = program.commands.find((each) => each.name() === command.name);
+    const sub = commandAt(program, command.name);
     const own = (sub?.options ?? []).filter(({ flags }) => !common.some((one) => one.flags === flags));
     return [
       `## ${command.name}`,
@@ -151,6 +151,16 @@ ${optionTable(common)}
     ].join('\n');
   });
   return [intro, ...sections].join('\n');
+}
+
+/** A command by its words: `hosts trust`. */
+function commandAt(program: Commander, name: string): Commander | undefined {
+  return name
+    .split(' ')
+    .reduce<Commander | undefined>(
+      (group, word) => group?.commands.find((each) => each.name() === word),
+      program,
+    );
 }
 
 function commonOptions(all: readonly Commander[]): Option[] {

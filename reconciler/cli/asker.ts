@@ -8,17 +8,8 @@ import { StringDecoder } from 'node:string_decoder';
 import { Secret } from '../../agent/protocol/secret.ts';
 import { type Answer, type Asker, nobodyToAsk, type Question } from '../connection/asking.ts';
 import { chooseStyle } from '../report/style.ts';
+import type { TerminalInput } from '../report/terminal.ts';
 import type { Options, Surroundings } from './command.ts';
-
-/** What the asker needs of process.stdin. */
-export interface TerminalInput {
-  readonly isTTY?: boolean | undefined;
-  setRawMode?(raw: boolean): unknown;
-  on(event: 'data', listener: (bytes: Buffer) => void): unknown;
-  off(event: 'data', listener: (bytes: Buffer) => void): unknown;
-  resume(): unknown;
-  pause(): unknown;
-}
 
 /** Who answers in an invocation; `hold` stills what else draws on the terminal until its result is called. */
 export function createAsker(

@@ -5,8 +5,7 @@
  */
 
 import type { Clock } from '../base/clock.ts';
-import type { TerminalInput } from './asker.ts';
-import type { TerminalStream } from '../report/terminal.ts';
+import type { TerminalInput, TerminalStream } from '../report/terminal.ts';
 
 /** 0 done or nothing to do · 1 failure · 2 differences found · 64 usage · 130 interrupted. */
 export const exitStatus = { done: 0, failure: 1, differences: 2, usage: 64, interrupted: 130 } as const;
@@ -56,6 +55,7 @@ export interface Options {
   readonly convergedTimeout?: string | undefined;
   readonly host?: string | undefined;
   readonly dir?: string | undefined;
+  readonly yes: boolean;
   /** false: a Node shipped to a host does not stay there. */
   readonly cache?: boolean | undefined;
   readonly connection: boolean;
@@ -79,6 +79,7 @@ export const optionNames = [
   'convergedTimeout',
   'host',
   'dir',
+  'yes',
   'cache',
   'connection',
   'role',

@@ -15,6 +15,7 @@ import { exec } from './commands/exec.ts';
 import { explain } from './commands/explain.ts';
 import { facts } from './commands/facts.ts';
 import { history } from './commands/history.ts';
+import { hosts } from './commands/hosts.ts';
 import { init } from './commands/init.ts';
 import { inventory } from './commands/inventory.ts';
 import { ping } from './commands/ping.ts';
@@ -45,6 +46,7 @@ export function commands(program: () => Commander): readonly Command[] {
     inventory,
     facts,
     ping,
+    hosts,
     exec,
     types,
     completion(program),

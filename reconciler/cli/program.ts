@@ -37,6 +37,7 @@ const ownOptions: Readonly<Record<OptionName, () => Option>> = {
     new Option('--converged-timeout <SECONDS>', 'exit after so many seconds without anything to do'),
   host: () => new Option('--host <HOST>', 'only what concerns this host'),
   cache: () => new Option('--no-cache', 'remove a Node that was shipped to a host once it runs'),
+  yes: () => new Option('--yes', 'do not ask'),
   dir: () => new Option('--dir <DIR>', 'a new or empty directory that is kept afterwards'),
   connection: () => new Option('--connection', 'how the host is reached, and who says so'),
   role: () => new Option('--role <ROLE>', 'with --connection: with what this role asks for'),
@@ -120,6 +121,7 @@ const defaults: Omit<Options, 'repo'> = {
   local: false,
   force: false,
   once: false,
+  yes: false,
   connection: false,
 };
 

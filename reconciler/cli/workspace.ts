@@ -9,6 +9,9 @@ import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 import type { Defaults } from '../../inventory/defaults.ts';
 import type { EventSink } from '../base/event.ts';
 import { Claims } from '../claims.ts';
+import type { Asker } from '../connection/asking.ts';
+import { defaultKnownHosts } from '../connection/host-keys.ts';
+import { HostTrust } from '../connection/host-trust.ts';
 import { ConnectionPool, poolOptions } from '../connection/pool.ts';
 import { RuntimeShipping } from '../connection/runtime/shipping.ts';
 import type { SessionPool } from '../connection/session.ts';
@@ -60,6 +63,10 @@ export interface Workspace {
   readonly services: Services;
   readonly runs: RunFactory;
   readonly worktree: boolean;
+  /** Who answers questions. */
+  readonly asker: Asker;
+  /** A look at hosts' keys; the caller closes it. */
+  readonly trust: () => HostTrust;
   /** Writes history out and closes everything; safe to call once. */
   close(): Promise<void>;
 }
@@ -143,7 +150,9 @@ async function assemble(invocation: Invocation, parts: Parts): Promise<Workspace
   };
   const asker = createAsker(surroundings, invocation.options, options.hold);
   const pooled = poolOptions(onWarning, defaults);
-  const ssh = { ...pooled.ssh, credentials: ownCredentials(surroundings.environment, asker) };
+  const hostKeys = { ...pooled.ssh.hostKeys, files: defaultKnownHosts(surroundings.home) };
+  const credentials = ownCredentials(surroundings.environment, asker);
+  const ssh = { ...pooled.ssh, hostKeys, credentials };
   const sshConfig = new SshConfig(ownSshConfig(surroundings.environment, surroundings.home));
   const lines = new ConnectionPool({ ...pooled, ssh, sshConfig, shipping });
   const pool = registering(options.local?.through(lines) ?? lines, secrets);
@@ -177,7 +186,14 @@ async function assemble(invocation: Invocation, parts: Parts): Promise<Workspace
     await Promise.all([engine.close(), source.close(), history.flush()]);
     await store.close();
   };
-  return { output, store, source, environments, services, runs, worktree: options.worktree, close };
+  const { worktree } = options;
+  const trust = (): HostTrust =>
+    new HostTrust({
+      ssh: { ...ssh, signal: surroundings.interrupted },
+      sshConfig,
+      atOnce: defaults.tuning.connections,
+    });
+  return { output, store, source, environments, services, runs, worktree, asker, trust, close };
 }
 
 /** Puts a pool in front of which every password becomes known to the redaction. */

@@ -30,8 +30,8 @@ export interface HostKeyOptions {
 }
 
 /** Where OpenSSH looks too. */
-export function defaultKnownHosts(): readonly string[] {
-  return [join(homedir(), '.ssh', 'known_hosts'), '/etc/ssh/ssh_known_hosts'];
+export function defaultKnownHosts(home: string = homedir()): readonly string[] {
+  return [join(home, '.ssh', 'known_hosts'), '/etc/ssh/ssh_known_hosts'];
 }
 
 /** Verifies one host's key during one handshake. */
@@ -42,7 +42,8 @@ export interface HostKeyVerifier {
   verify(blob: Buffer): Promise<Problem | undefined>;
 }
 
-const allAlgorithms = [
+/** Algorithms of host keys that we can verify, the best first. */
+export const hostKeyAlgorithms = [
   'ssh-ed25519',
   'ecdsa-sha2-nistp256',
   'ecdsa-sha2-nistp384',
@@ -91,7 +92,7 @@ export function orderAlgorithms(types: readonly string[]): readonly string[] {
     const place = types.indexOf(algorithm.startsWith('rsa-') ? 'ssh-rsa' : algorithm);
     return place === -1 ? types.length : place;
   };
-  return [...allAlgorithms].sort((a, b) => rank(a) - rank(b));
+  return [...hostKeyAlgorithms].sort((a, b) => rank(a) - rank(b));
 }
 
 interface Judging {
@@ -163,7 +164,7 @@ function pinnedVerifier(target: Target): HostKeyVerifier {
 
 function ignoringVerifier(target: Target, options: HostKeyOptions): HostKeyVerifier {
   return {
-    algorithms: allAlgorithms,
+    algorithms: hostKeyAlgorithms,
     verify: async (blob) => {
       options.onWarning(
         target.host,

@@ -21,7 +21,8 @@ export interface KnownHostLine {
 export type Verdict =
   | { readonly name: 'known' }
   | { readonly name: 'unknown' }
-  | { readonly name: 'changed'; readonly line: KnownHostLine }
+  /** `sameType`: the line has a key of the same type; else only other types are listed. */
+  | { readonly name: 'changed'; readonly line: KnownHostLine; readonly sameType: boolean }
   | { readonly name: 'revoked'; readonly line: KnownHostLine }
   | { readonly name: 'authority'; readonly line: KnownHostLine };
 
@@ -70,7 +71,7 @@ export function judgeKey(lines: readonly KnownHostLine[], name: string, blob: Bu
   if (plain.some((line) => line.key === key)) return { name: 'known' };
   const type = keyType(key);
   const other = plain.find((line) => line.type === type) ?? plain[0];
-  if (other !== undefined) return { name: 'changed', line: other };
+  if (other !== undefined) return { name: 'changed', line: other, sameType: other.type === type };
   const authority = own.find((line) => line.marker === 'cert-authority');
   return authority === undefined ? { name: 'unknown' } : { name: 'authority', line: authority };
 }

@@ -86,8 +86,7 @@ function shellCommand(text: string, { become, pty }: Way): string {
   ].join('; ');
   if (become === undefined) return `exec sh -c ${quote(script)}`;
   // su hands its last word to the account's shell, whatever that is; sudo and doas take a program and its words.
-  const tail =
-    become.at(-1) === '-c' ? [`exec /bin/sh -c ${quote(script)}`] : ['/bin/sh', '-c', script];
+  const tail = become.at(-1) === '-c' ? [`exec /bin/sh -c ${quote(script)}`] : ['/bin/sh', '-c', script];
   return `exec env LC_ALL=C ${quoteAll([...become, ...tail])}`;
 }
 

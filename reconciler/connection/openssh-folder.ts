@@ -19,7 +19,7 @@ const mostQuestion = 4096;
 const mostLog = 256 * 1024;
 
 /** Asks the socket that the environment names, with the question as its argument. */
-const asker = `const s=require('net').connect(process.env.${askVariable});s.on('error',()=>process.exit(1));s.end(process.argv[1]);let t='';s.on('data',(c)=>t+=c).on('close',()=>{if(t==='')process.exit(1);process.stdout.write(t)})`;
+const asker = `const p=process,s=require('net').connect(p.env.${askVariable});s.on('error',()=>p.exit(1));s.end(p.argv[1]);let t='';s.on('data',(c)=>t+=c).on('close',()=>{if(t==='')p.exit(1);p.stdout.write(t)})`;
 
 /** Questions of ssh itself, as opposed to those of the server. */
 const ownQuestion =

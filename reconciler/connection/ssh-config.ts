@@ -83,6 +83,7 @@ export class SshConfig {
     const own = parent === undefined ? spec : { ...spec, via: parent.value };
     // The OpenSSH transport reads its configuration by itself.
     if (spec.kind !== 'ssh' || spec.transport === 'openssh' || spec.unsaid === undefined) return success(own);
+    if (isRelayed(own)) return success(own);
     const question: ConfigQuestion = {
       name: spec.address,
       user: spec.unsaid.has('user') ? undefined : spec.user,
@@ -201,6 +202,11 @@ function specOf(hop: JumpHop, via: ConnectionSpec | undefined): ConnectionSpec {
     unsaid,
     via,
   };
+}
+
+/** The connection is made on another machine, where that machine's configuration counts. */
+function isRelayed({ via }: ConnectionSpec): boolean {
+  return via !== undefined && (via.relay === true || via.kind !== 'ssh' || isRelayed(via));
 }
 
 function placeOf({ user, address, port }: ConnectionSpec): string {

@@ -36,5 +36,5 @@ function fits(text: string, columns: number, style: Style): boolean {
 /** `1 host`, `3 hosts`; `word` is the singular. */
 export function counted(count: number, word: string): string {
   if (count === 1) return `1 ${word}`;
-  return `${count} ${word.endsWith('y') ? `${word.slice(0, -1)}ies` : `${word}s`}`;
+  return `${count} ${/[^aeiou]y$/.test(word) ? `${word.slice(0, -1)}ies` : `${word}s`}`;
 }

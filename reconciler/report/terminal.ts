@@ -16,6 +16,16 @@ import { isQuiet, summaryLines } from './summary-view.ts';
 import { advance, beginRun, type RunView } from './terminal-state.ts';
 import { liveLines } from './terminal-view.ts';
 
+/** What a question needs of process.stdin. */
+export interface TerminalInput {
+  readonly isTTY?: boolean | undefined;
+  setRawMode?(raw: boolean): unknown;
+  on(event: 'data', listener: (bytes: Buffer) => void): unknown;
+  off(event: 'data', listener: (bytes: Buffer) => void): unknown;
+  resume(): unknown;
+  pause(): unknown;
+}
+
 /** What the reporter needs of process.stdout. */
 export type TerminalStream = NodeJS.WritableStream & {
   readonly isTTY?: boolean;

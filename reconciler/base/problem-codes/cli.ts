@@ -21,6 +21,10 @@ export const cliProblems = {
     disposition: 'stalled',
     hint: 'Facts are learned on the first contact: towline ping reaches the host.',
   },
+  'cli.not-confirmed': {
+    disposition: 'stalled',
+    hint: 'Compare the fingerprints, then say yes at a terminal, or run it again with --yes.',
+  },
   'cli.log-unwritable': {
     disposition: 'stalled',
     hint: 'Name another file in [log] of the defaults, or let this account write there.',

@@ -1,7 +1,12 @@
 import { spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
 import { completionScript, type Shell } from '../../../reconciler/cli/completion.ts';
+import { temporaryDirectories } from '../../helpers/temporary-directory.ts';
+
+const directory = temporaryDirectories();
 
 function program(): Command {
   const towline = new Command('towline').option('--no-color', 'say it plainly').description("it's Towline");
@@ -53,7 +58,9 @@ describe('completionScript', () => {
   for (const shell of ['zsh', 'fish'] satisfies Shell[]) {
     const isMissing = spawnSync(shell, ['--version']).error !== undefined;
     it.skipIf(isMissing)(`is a script that ${shell} reads`, () => {
-      const run = spawnSync(shell, ['-n'], { input: completionScript(program(), shell), encoding: 'utf8' });
+      const file = join(directory(), 'completion');
+      writeFileSync(file, completionScript(program(), shell));
+      const run = spawnSync(shell, ['-n', file], { encoding: 'utf8' });
       expect(run.stderr).toBe('');
     });
   }
