@@ -28,6 +28,7 @@ const textLimit = 16 * 1024;
 const diffLimit = 1024 * 1024;
 const causesLimit = 8;
 const linesLimit = 50;
+const lineLimit = 2000;
 /** Runs that the journal of an honest agent tells of, ten times over. */
 const journalLimit = 1000;
 const countLimit = 1e9;
@@ -167,7 +168,7 @@ function adoptProblem(problem: Problem, depth = 0): Problem {
     ...(isKnown && hint !== '' && { hint: cut(hint) }),
     ...(where !== undefined && { where: placeThere(where) }),
     ...(cause !== undefined && depth < causesLimit && { cause: adoptProblem(cause, depth + 1) }),
-    ...(lines !== undefined && { lines: cut(lines.slice(-linesLimit)) }),
+    ...(lines !== undefined && { lines: lines.slice(-linesLimit).map((line) => cutText(line, lineLimit)) }),
   };
 }
 

@@ -107,6 +107,8 @@ async function runProgram(session: HostSession, random: Seeded): Promise<Result<
   const started = await session.start(['sh']);
   if (!started.ok) return started;
   if (random.oneIn(2)) started.value.stdout.resume();
+  // What nobody reads holds up the news of an end for a moment; nobody waits for it here.
+  void session.ended.then(() => started.value.release());
   if (random.oneIn(2)) started.value.stdin.end(random.bytes(9));
   const { problem } = await started.value.exited;
   return problem === undefined ? { ok: true, value: undefined } : { ok: false, problem };
@@ -153,4 +155,4 @@ it(`keeps its word to ${cases} hostile agents and to an honest host beside them`
     ...['protocol.version-mismatch', 'blob.refused', 'line.lost', 'line.closed', 'line.start-timeout'],
   ])
     expect(codes[code], code).toBeGreaterThan(0);
-}, 120_000);
+}, 300_000);

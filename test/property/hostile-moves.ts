@@ -173,7 +173,7 @@ function fitting(random: Seeded, { key, run, digest, own }: Asked): Buffer {
 }
 
 /** The same message with something in it replaced, left out, put in or put in its own place. */
-function mutated(value: object, random: Seeded): object {
+export function mutated(value: object, random: Seeded): object {
   let place = value as Loose;
   for (let depth = random.below(6); depth > 0; depth -= 1) {
     const below = Object.values(place).filter((each) => typeof each === 'object' && each !== null);
