@@ -9,7 +9,7 @@ import type { ContentReader, ContentStore } from './content.ts';
 /** A content is read in blocks of this many bytes, whatever pieces are asked for, and one block ahead. */
 const blockBytes = 1024 * 1024;
 /** Blocks kept, of all contents together. */
-const keptBlocks = 16;
+const keptBlocks = 8;
 
 interface Shared {
   readonly opened: Promise<ContentReader | undefined>;

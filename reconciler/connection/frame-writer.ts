@@ -10,6 +10,7 @@ import { type Chunk, encodeChunk, encodeStream, type StreamPart } from '../../ag
 import type { ReconcilerMessage } from '../../agent/protocol/message.ts';
 import { type Result, success } from '../../agent/protocol/problem.ts';
 import type { RemoteProcess, Supply } from './line.ts';
+import { noteSent } from './send-litter.ts';
 
 /** Frames up to this size are written in one piece: every write becomes an SSH packet with padding and code of its own. */
 const onePacket = 32 * 1024;
@@ -85,7 +86,17 @@ export class FrameWriter {
     if (out.destroyed || out.writableEnded) return;
     const size = parts.reduce((sum, part) => sum + part.length, 0);
     this.#sent += size;
-    if (size <= onePacket) out.write(Buffer.concat(parts, size));
-    else for (const part of parts) out.write(part);
+    for (const piece of inPackets(parts, size)) out.write(piece);
+    noteSent(size);
   }
+}
+
+/** The heads of a frame share a packet with the beginning of its body: a few bytes of their own would cost as much as a full one. */
+function inPackets(parts: readonly Buffer[], size: number): readonly Buffer[] {
+  const body = parts.at(-1);
+  if (size <= onePacket || body === undefined) return [Buffer.concat(parts, size)];
+  const heads = parts.slice(0, -1);
+  const room = onePacket - (size - body.length);
+  if (room <= 0) return parts;
+  return [Buffer.concat([...heads, body.subarray(0, room)]), body.subarray(room)];
 }

@@ -40,6 +40,7 @@ export function openTcp(target: TcpTarget, deadline: number, signal?: AbortSigna
   socket.once('error', refuse);
   socket.once('connect', () => {
     finish();
+    gatherWrites(socket);
     resolve(success(socket));
   });
   signal?.addEventListener('abort', cancel);
@@ -71,4 +72,25 @@ export function tcpReason(error: NodeJS.ErrnoException, deadline: number): strin
     default:
       return error.message;
   }
+}
+
+/**
+ * What is written in one turn of the loop leaves in one system call: SSH hands over packet by packet, and with no delay
+ * each would go out by itself.
+ */
+function gatherWrites(socket: Socket): void {
+  const write = socket.write.bind(socket) as (...all: unknown[]) => boolean;
+  let isGathering = false;
+  const flush = (): void => {
+    isGathering = false;
+    socket.uncork();
+  };
+  socket.write = (...all: unknown[]): boolean => {
+    if (!isGathering) {
+      isGathering = true;
+      socket.cork();
+      process.nextTick(flush);
+    }
+    return write(...all);
+  };
 }

@@ -52,13 +52,14 @@ describe.skipIf(reason !== undefined)(`a large file${reason ? ` (skipped: ${reas
     return createHash('sha256').update(bytes).digest('hex');
   }
 
-  /** Applies, and gives by how many bytes the process grew after the first host had a line, and what the largest agent had. */
+  /** Applies, and gives by how many bytes the process grew after all hosts had a line, and what the largest agent had. */
   async function memoryOf(
     argv: readonly string[],
     changed: number,
   ): Promise<{ readonly growth: number; readonly agent: number }> {
     const running = new Running(argv, policy);
-    await running.until((said) => said.type === 'host-connected', 'a line is open');
+    const lines = (): number => running.said.filter((said) => said.type === 'host-connected').length;
+    await running.when(() => lines() === changed, 'all lines are open');
     const before = residentBytes(running.process.pid ?? 0);
     let most = before;
     let agent = 0;
