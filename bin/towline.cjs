@@ -7,6 +7,8 @@
 'use strict';
 
 const fs = require('fs');
+const nodeModule = require('module');
+const os = require('os');
 const path = require('path');
 const url = require('url');
 const childProcess = require('child_process');
@@ -72,8 +74,31 @@ function continueOn(node) {
   });
 }
 
+/** A folder where nobody else can put anything: it and all above it belong to us or root, and only the owner writes there. */
+function isPrivate(folder) {
+  const about = fs.lstatSync(folder);
+  const isOwned = about.isDirectory() && (about.uid === 0 || about.uid === process.getuid());
+  const isShared = (about.mode & 0o022) !== 0 && (about.mode & 0o1000) === 0;
+  const above = path.dirname(folder);
+  return isOwned && !isShared && (above === folder || isPrivate(above));
+}
+
+/** Lets Node keep what it compiled, which halves the time to start. What is kept is run, so the folder has to be our own. */
+function keepCompiled() {
+  if (typeof nodeModule.enableCompileCache !== 'function' || process.env.NODE_COMPILE_CACHE) return;
+  try {
+    const caches = process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache');
+    const folder = path.join(caches, 'towline', 'compiled');
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (isPrivate(fs.realpathSync(folder))) nodeModule.enableCompileCache(folder);
+  } catch (_error) {
+    // Without a folder to write to it only starts more slowly.
+  }
+}
+
 function start() {
   if (Number(process.versions.node.split('.')[0]) >= needed) {
+    keepCompiled();
     // A plain import() is a syntax error before Node 13, so that old ones would not reach the message.
     const load = new Function('address', 'return import(address)');
     load(url.pathToFileURL(entry()).href).catch((error) => {

@@ -27,6 +27,8 @@ export interface InventoryText {
 /** What hosts with the same groups share. */
 interface Membership {
   readonly groups: readonly string[];
+  /** Their canonical text. */
+  readonly groupsText: string;
   readonly layers: readonly Layer[];
   readonly merged: Merged;
 }
@@ -72,8 +74,12 @@ function mergeHosts(draft: Draft): ReadonlyMap<string, Member> {
   for (const [name, host] of draft.hosts) {
     const membership = membershipOf(host.groups);
     const { plain, magic } = mergeOver(mergeOver(membership.merged, host.own), host.listed);
-    const { groups } = membership;
-    const fingerprint = hash('sha256', canonicalJson([name, groups, plain]), 'hex');
+    const { groups, groupsText } = membership;
+    const fingerprint = hash(
+      'sha256',
+      `[${JSON.stringify(name)},${groupsText},${canonicalJson(plain)}]`,
+      'hex',
+    );
     const frozen: Host = Object.freeze({ name, groups, variables: plain, fingerprint });
     members.set(name, { host: frozen, draft: host, membership, magic });
   }
@@ -93,7 +99,8 @@ function membershipFinder(draft: Draft): (direct: ReadonlySet<string>) => Member
       .filter((name) => within.has(name))
       .map((name) => ({ name, sources: draft.groups.get(name)?.sources ?? [] }));
     const merged = layers.reduce((base, { sources }) => mergeOver(base, sources), nothingMerged);
-    const membership = { groups: Object.freeze([...within].sort()), layers, merged };
+    const groups = Object.freeze([...within].sort());
+    const membership = { groups, groupsText: canonicalJson(groups), layers, merged };
     known.set(key, membership);
     return membership;
   };

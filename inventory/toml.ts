@@ -32,7 +32,7 @@ export function parseToml(file: string, text: string): Checked<TomlDocument> {
   }
   const lookUp = positionLookUp(file, text);
   const problems: Problem[] = [];
-  const value = toJson(raw, [], (path, message) => {
+  const value = toJson(raw, undefined, (path, message) => {
     problems.push(inventoryProblem('inventory.bad-toml-value', message, { where: lookUp.place(path) }));
   });
   if (problems.length > 0) return { ok: false, problems };
@@ -40,6 +40,7 @@ export function parseToml(file: string, text: string): Checked<TomlDocument> {
 }
 
 function positionLookUp(file: string, text: string): Pick<TomlDocument, 'place' | 'written'> {
+  const plain = isPlain(text);
   let index: PositionNode | undefined;
   let lineStarts: readonly number[] | undefined;
   const root = () => {
@@ -56,11 +57,22 @@ function positionLookUp(file: string, text: string): Pick<TomlDocument, 'place' 
       return { file, line, column: node.offset - (lineStarts[line - 1] ?? 0) + 1 };
     },
     written(path) {
+      if (plain) return 'defined';
       const node = findNode(root(), path);
       if (node?.dotted) return 'dotted';
       return node?.defined ? 'defined' : 'header-only';
     },
   };
+}
+
+/** A key, then a dot: in a header, or where an assignment may begin. A text inside a value may look like one as well. */
+const dottedAssignment = /(?:^|[{,])[ \t]*(?:"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[\w-]+)[ \t]*\.[^\n=]*=/m;
+/** A header of four keys or more, or one with a quoted key, which may hold anything. */
+const deepHeader = /^[ \t]*\[(?:[^\]\n]*["'\\]|(?:[^.\n\]]*\.){3})|^[ \t]*\[+[ \t]*hosts[ \t]*\./m;
+
+/** Whether every host is surely defined by a key of its own, so that nobody has to look where each key stands. */
+function isPlain(text: string): boolean {
+  return !dottedAssignment.test(text) && !deepHeader.test(text);
 }
 
 function syntaxProblem(file: string, error: unknown): Problem {
@@ -89,32 +101,46 @@ function lineOf(starts: readonly number[], offset: number): number {
   return low + 1;
 }
 
+/** Keys from a value up to the top; a list of them is made only for a problem. */
+interface Step {
+  readonly key: string | number;
+  readonly above: Step | undefined;
+}
+
 type Report = (path: TomlPath, message: string) => void;
 
-function toJson(value: unknown, path: TomlPath, report: Report): Json {
+function pathTo(step: Step | undefined): TomlPath {
+  const path: (string | number)[] = [];
+  for (let each = step; each !== undefined; each = each.above) path.unshift(each.key);
+  return path;
+}
+
+function toJson(value: unknown, at: Step | undefined, report: Report): Json {
   if (typeof value === 'string' || typeof value === 'boolean') return value;
   if (typeof value === 'number') {
-    if (!Number.isFinite(value))
-      report(path, `${describe(path)} is ${value}: only finite numbers are possible`);
+    if (!Number.isFinite(value)) {
+      const path = pathTo(at);
+      report(path, `${path.join('.')} is ${value}: only finite numbers are possible`);
+    }
     return value;
   }
   if (value instanceof TomlDate) return value.toISOString();
   if (Array.isArray(value)) {
-    return Object.freeze(value.map((item, index) => toJson(item, [...path, index], report)));
+    return Object.freeze(value.map((item, key) => toJson(item, { key, above: at }, report)));
   }
-  return tableToJson(value as Readonly<Record<string, unknown>>, path, report);
+  return tableToJson(value as Readonly<Record<string, unknown>>, at, report);
 }
 
-function tableToJson(table: Readonly<Record<string, unknown>>, path: TomlPath, report: Report): Json {
+function tableToJson(
+  table: Readonly<Record<string, unknown>>,
+  above: Step | undefined,
+  report: Report,
+): Json {
   const result: Record<string, Json> = {};
   for (const key of Object.keys(table)) {
-    const below = [...path, key];
-    if (key === '__proto__') report(below, 'the key "__proto__" is not allowed');
-    else result[key] = toJson(table[key], below, report);
+    const at = { key, above };
+    if (key === '__proto__') report(pathTo(at), 'the key "__proto__" is not allowed');
+    else result[key] = toJson(table[key], at, report);
   }
   return Object.freeze(result);
-}
-
-function describe(path: TomlPath): string {
-  return path.join('.');
 }

@@ -4,6 +4,8 @@
  * Never lets one role's failure reach another role.
  */
 
+import { getCompileCacheDir } from 'node:module';
+import { dirname } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { RawPosition } from './authoring/draft.ts';
 import type { RawProblem, Reply, Request } from './evaluation/messages.ts';
@@ -30,6 +32,12 @@ function workerLocation(): URL {
     : new URL('./policy-worker.js', import.meta.url);
 }
 
+/** A thread does not take over the process's cache of compiled modules by itself; nothing else of the environment is for it. */
+function compileCache(): Record<string, string> {
+  const folder = getCompileCacheDir();
+  return folder === undefined ? {} : { NODE_COMPILE_CACHE: dirname(folder) };
+}
+
 /** Runs role code somewhere. */
 export interface RoleRunner {
   /** Sends a request; `onReply` gets what comes back. Undefined when all replies came. */
@@ -53,7 +61,7 @@ export class WorkerClient implements RoleRunner {
     if (this.#worker !== undefined) return this.#worker;
     const worker = new Worker(workerLocation(), {
       resourceLimits: { maxOldGenerationSizeMb: this.#limits.memoryMebibytes },
-      env: {},
+      env: compileCache(),
       argv: [],
     });
     worker.unref();

@@ -115,6 +115,9 @@ function readEntry(database: Database, names: Names, pairNames: PairNames): Ledg
   return readEntries(database, names, environment, [{ host, role }])[0];
 }
 
+/** From here on, reading every name costs less than asking for each. */
+const manyPairs = 1000;
+
 type Pair = Pick<LedgerEntry, 'host' | 'role'>;
 
 function readEntries(
@@ -126,6 +129,7 @@ function readEntries(
   const entries = new Array<LedgerEntry | undefined>(pairs.length);
   const id = names.find(environment);
   if (id === undefined) return entries;
+  if (pairs.length >= manyPairs) names.learnAll();
   const asked = pairs.map(({ host, role }) => [names.find(host) ?? 0, names.find(role) ?? 0]);
   const read = createDocumentReader(database);
   for (const row of database.all<AppliedRow & { asked: number }>(appliedQuery, id, JSON.stringify(asked))) {

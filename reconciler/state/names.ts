@@ -9,6 +9,8 @@ import type { Database } from './database.ts';
 export interface Names {
   /** The id of a name that has one. */
   find(name: string): number | undefined;
+  /** Reads all names at once, ahead of many questions. */
+  learnAll(): void;
   /** The id of a name; gives it one when it has none. Inside a transaction. */
   intern(name: string): number;
   /** Forgets what was remembered; after a rolled-back transaction. */
@@ -31,5 +33,9 @@ export function createNames(database: Database): Names {
     database.run('INSERT INTO names (name) VALUES (?)', name);
     return find(name) as number;
   };
-  return { find, intern, forget: () => known.clear() };
+  const learnAll = (): void => {
+    for (const { id, name } of database.all<{ id: number; name: string }>('SELECT id, name FROM names'))
+      known.set(name, id);
+  };
+  return { find, learnAll, intern, forget: () => known.clear() };
 }

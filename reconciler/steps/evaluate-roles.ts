@@ -36,7 +36,14 @@ export async function evaluate(run: Run): Promise<void> {
   // All at once: while the worker runs one role, the answers known for the next are looked up here.
   run.evaluations = await Promise.all(roles.map(evaluateRole));
   run.look = seen;
-  run.hosts = new Set(roles.flatMap(({ targets }) => hostsOf(targets))).size;
+  run.hosts = countHosts(new Set(roles.map(({ targets }) => hostsOf(targets))));
+}
+
+/** How many hosts are in any of these lists. */
+function countHosts(lists: ReadonlySet<readonly Host[]>): number {
+  const hosts = new Set<Host>();
+  for (const list of lists) for (const host of list) hosts.add(host);
+  return hosts.size;
 }
 
 function subjectMaker(run: Run, facts: ReadonlyMap<string, HostFacts>): (host: Host) => Subject {

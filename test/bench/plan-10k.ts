@@ -15,7 +15,7 @@ import { hostName, largeFacts, largePolicy, roleName, roleText, templateText } f
 import { openPlanner, type Planner } from './planner.ts';
 
 const size = { hosts: 10_000, roles: 50 };
-const program = join(import.meta.dirname, '../../reconciler/main.ts');
+const program = join(import.meta.dirname, '../../bin/towline.cjs');
 
 export const plan10k: Bench = {
   name: 'plan-10k',

@@ -6,6 +6,7 @@
 
 import { spawn } from 'node:child_process';
 import {
+  chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -42,7 +43,9 @@ if (process.argv[2] === 'wait') {
   process.on('SIGTERM', () => { process.stdout.write(' stopped'); process.exit(7); });
   setInterval(() => undefined, 1000);
 }
-process.stdout.write(JSON.stringify({ version: process.versions.node, args: process.argv.slice(2) }));
+const { default: nodeModule } = await import('node:module');
+const cache = process.argv[2] === 'cache' ? nodeModule.getCompileCacheDir() : undefined;
+process.stdout.write(JSON.stringify({ version: process.versions.node, args: process.argv.slice(2), cache }));
 `;
 
 let project: string;
@@ -154,5 +157,24 @@ describe.skipIf(skipOld)('the launcher on an old Node', () => {
       expect(await ended).toBe(7);
       expect(said).toContain(' stopped');
     });
+  });
+
+  it('keeps what Node compiled in a folder of the account, and not where others may write', async () => {
+    const kept = async (home: string): Promise<boolean> => {
+      const ran = await run('/usr/bin/env', ['-i', `HOME=${home}`, process.execPath, launcher, 'cache']);
+      return (JSON.parse(ran.stdout) as { cache?: string }).cache !== undefined;
+    };
+    const own = mkdtempSync(join(tmpdir(), 'towline-home-'));
+    const open = join(own, 'open');
+    mkdirSync(open);
+    chmodSync(open, 0o777);
+    const missing = join(project, 'package.json');
+    writeFileSync(missing, '{}');
+    try {
+      expect([await kept(own), await kept(open), await kept(missing)]).toEqual([true, false, false]);
+      expect(existsSync(join(own, '.cache/towline/compiled'))).toBe(true);
+    } finally {
+      rmSync(own, { recursive: true });
+    }
   });
 });

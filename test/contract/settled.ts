@@ -49,6 +49,12 @@ export function settledContract(name: string, open: () => Promise<Store>): void 
         expect(await asked()).toEqual(expected);
       });
 
+      it('gives entries of more pairs than are worth asking one by one', async () => {
+        const asked = Array.from({ length: 1200 }, (_, index) => ({ host: `web${index}`, role: 'web' }));
+        const found = await store.ledger.entries('production', asked);
+        expect(found.flatMap((entry) => entry?.host ?? [])).toEqual(['web1', 'web2', 'web3']);
+      });
+
       it('counts the applied pairs of an environment', async () => {
         expect(await store.ledger.count('production')).toBe(6);
         await store.ledger.release('production', 'web1', 'web');

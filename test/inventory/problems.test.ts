@@ -237,4 +237,18 @@ describe('a file with a part of the wrong form', () => {
       'inventory.unknown-via 8:10',
     ]);
   });
+
+  it.each([
+    ['[hosts]\nweb.example = { a = 1 }'],
+    ['[groups.g.hosts]\n\t "we\\"b" . example = { a = 1 }'],
+    ["[groups.g.hosts]\n'web' .example = { a = 1 }"],
+    ['groups.g.hosts = { db = {}, web.example = { a = 1 } }'],
+    ['[groups.g]\nhosts = {web.example = { a = 1 }}'],
+    ['[groups.g.hosts.web.example]\na = 1'],
+    ['[ groups . g . hosts . "web" . example ]\na = 1'],
+    ['[hosts.web.example]\na = 1'],
+    ['[ hosts . web . example ]\na = 1'],
+  ])('name an unquoted dot wherever it stands: %j', (text) => {
+    expect(problemsOf(text)).toEqual([expect.stringContaining('inventory.unquoted-dot')]);
+  });
 });
