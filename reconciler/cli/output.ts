@@ -11,8 +11,9 @@ import { problemLines } from '../report/problem-text.ts';
 import { chooseStyle, type Style } from '../report/style.ts';
 import type { Options, Surroundings } from './command.ts';
 
-/** Widest line for a stream that does not say how wide it is. */
+/** Widest line for a stream that does not say how wide it is; a terminal that nobody gave a size says 0. */
 const unknownWidth = 100;
+const columnsOf = (stream: { readonly columns?: number }): number => stream.columns || unknownWidth;
 
 export interface Output {
   readonly style: Style;
@@ -38,7 +39,7 @@ export function createOutput(surroundings: Surroundings, options: Pick<Options, 
   const { stdout, stderr, environment } = surroundings;
   const style = chooseStyle({ environment, terminal: stdout.isTTY === true, colour: options.color });
   const errorStyle = chooseStyle({ environment, terminal: stderr.isTTY === true, colour: options.color });
-  const width = stdout.columns ?? unknownWidth;
+  const width = columnsOf(stdout);
   return {
     style,
     width,
@@ -61,7 +62,7 @@ export function createOutput(surroundings: Surroundings, options: Pick<Options, 
     problems(problems) {
       if (options.json) for (const problem of problems) stdout.write(jsonLine({ type: 'problem', problem }));
       else {
-        const columns = stderr.columns ?? unknownWidth;
+        const columns = columnsOf(stderr);
         for (const problem of problems) {
           const lines = paintLines(
             problemLines(problem, { style: errorStyle, width: columns }),

@@ -27,6 +27,6 @@ export function chooseWatchers({ options, surroundings }: Invocation): Watchers 
     style: chooseStyle({ environment, terminal, colour: options.color }),
     clock,
     verbosity: options.verbose,
-    live: isLive({ environment, terminal }),
+    live: isLive({ environment, terminal, columns: stdout.columns }),
   });
 }

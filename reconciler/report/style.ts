@@ -87,10 +87,10 @@ export function chooseStyle(surroundings: Surroundings): Style {
   return makeStyle({ colour: wantsColour(surroundings), unicode: showsUnicode(surroundings.environment) });
 }
 
-/** Whether lines may be redrawn in place: a real terminal that is not the log of a build. */
-export function isLive(surroundings: Surroundings): boolean {
-  const { environment, terminal } = surroundings;
-  return terminal && environment.TERM !== 'dumb' && !isSet(environment.CI);
+/** Whether lines may be redrawn in place: a real terminal of a known size (0: nobody gave it one) that is not the log of a build. */
+export function isLive(surroundings: Surroundings & { readonly columns?: number | undefined }): boolean {
+  const { environment, terminal, columns } = surroundings;
+  return terminal && columns !== 0 && environment.TERM !== 'dumb' && !isSet(environment.CI);
 }
 
 function wantsColour({ environment, terminal, colour }: Surroundings): boolean {

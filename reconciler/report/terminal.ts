@@ -216,7 +216,7 @@ class Terminal {
 
   #width(): number {
     const { stream, live } = this.#options;
-    const columns = stream.columns ?? (live ? 80 : 100);
+    const columns = stream.columns || (live ? 80 : 100);
     return Math.max(20, Math.min(columns, widestPlain));
   }
 }

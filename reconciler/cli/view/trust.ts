@@ -55,31 +55,37 @@ function surveyLines(survey: TrustSurvey, look: Look): Line[] {
     return [[toned('good', '✓ '), toned('strong', host), ...named, toned('dim', `  ${known}`)]];
   }
   const sign = isRefused(survey) ? toned('bad', '! ') : toned('warn', '+ ');
-  return [[sign, toned('strong', host), ...named], ...keys.flatMap((key) => keyLines(key, look))];
+  return [
+    [sign, toned('strong', host), ...named],
+    ...keys.flatMap((key) => keyLines(key, look)),
+    ...cureLines(keys, look),
+  ];
 }
 
-const stateWords: Readonly<Record<KeyFinding['state'], Span>> = {
-  new: toned('warn', 'new'),
-  known: toned('good', 'known'),
-  changed: toned('bad', 'CHANGED'),
-  revoked: toned('bad', 'REVOKED'),
+/** What stands behind a fingerprint; what is wrong with a key has lines of its own, which nothing cuts. */
+const marks: Readonly<Record<KeyFinding['state'], readonly Span[]>> = {
+  new: ['  ', toned('warn', 'new')],
+  known: ['  ', toned('good', 'known')],
+  changed: [],
+  revoked: [],
 };
 
-function keyLines({ key, state, line, removal }: KeyFinding, look: Look): Line[] {
-  const shown: Line = [
-    '    ',
-    shortType(key).padEnd(9),
-    toned(state === 'new' ? 'strong' : 'dim', fingerprint(key)),
-    '  ',
-    stateWords[state],
-  ];
+function keyLines({ key, state, line }: KeyFinding, look: Look): Line[] {
+  const tone = state === 'new' ? 'strong' : 'dim';
+  const shown: Line = ['    ', shortType(key).padEnd(9), toned(tone, fingerprint(key)), ...marks[state]];
   if (line === undefined) return [shown];
   const place = `${line.file}:${line.line}`;
-  const listed = `lists ${line.type} ${fingerprint(Buffer.from(line.key, 'base64'))}`;
-  const cure =
-    removal === undefined ? [] : hanging(['      '], `if the host was set up anew: ${removal}`, look);
-  const words = state === 'revoked' ? `${place} revokes it` : `${place} ${listed}`;
-  return [shown, ...hanging(['      '], words, { ...look, tone: 'bad' }), ...cure];
+  const listed = `${line.type} ${fingerprint(Buffer.from(line.key, 'base64'))}`;
+  const words = state === 'revoked' ? `REVOKED at ${place}` : `CHANGED: ${place} lists ${listed}`;
+  return [shown, ...hanging(['      '], words, { ...look, tone: 'bad' })];
+}
+
+/** The commands that remove old keys, each once: mostly one for all keys of a host. */
+function cureLines(keys: readonly KeyFinding[], look: Look): Line[] {
+  const commands = new Set(keys.flatMap(({ removal }) => removal ?? []));
+  return [...commands].flatMap((command) =>
+    hanging(['    '], `if the host was set up anew: ${command}`, look),
+  );
 }
 
 const shortTypes: Readonly<Record<string, string>> = {

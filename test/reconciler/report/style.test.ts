@@ -36,6 +36,7 @@ describe('chooseStyle', () => {
     expect(isLive({ environment: { CI: 'true' }, terminal: true })).toBe(false);
     expect(isLive({ environment: { CI: 'false' }, terminal: true })).toBe(true);
     expect(isLive({ environment: { TERM: 'dumb' }, terminal: true })).toBe(false);
+    expect(isLive({ environment: {}, terminal: true, columns: 0 })).toBe(false);
     expect(isLive({ environment: {}, terminal: false })).toBe(false);
   });
 });

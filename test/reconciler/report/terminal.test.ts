@@ -67,6 +67,23 @@ describe('createTerminalReporter', () => {
     );
   });
 
+  it.each([true, false])('says nothing while it is held, and all of it afterwards (live %s)', (live) => {
+    const [events] = fc.sample(wholeRuns(nastyText), { numRuns: 1, seed: 3 });
+    const free = shown(events ?? [], { columns: 80 });
+    const { reporter, text } = sink({ columns: 80, live });
+    const [release, second] = [reporter.hold(), reporter.hold()];
+    const before = text();
+    for (const event of events ?? []) reporter.sink(event);
+    reporter.close();
+    release();
+    release();
+    expect(text().replaceAll('\x1b', '').length - before.length).toBeLessThan(40);
+    second();
+    const own = text().replace(/\x1b\[(\??[0-9;]*)[mAGKJhlBEF]/g, '');
+    if (!live) expect(own).toBe(free);
+    expect(own.length).toBeGreaterThan(before.length + 40);
+  });
+
   it('ignores events of a run whose start it has not seen', () => {
     expect(shown([stamped({ type: 'host-connecting', host: 'a' })], { columns: 80 })).toBe('');
   });
