@@ -4,6 +4,8 @@ const slow = ['test/e2e/**/*.test.ts', 'test/faults/**/*.test.ts'];
 
 export default defineConfig({
   test: {
+    // Most tests wait for other programs most of the time: as many files at once as a small machine has cores.
+    maxWorkers: 2,
     coverage: {
       provider: 'v8',
       include: ['agent/**/*.ts', 'inventory/**/*.ts', 'reconciler/**/*.ts'],
@@ -25,7 +27,6 @@ export default defineConfig({
           include: slow,
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
         },
       },
     ],

@@ -32,6 +32,8 @@ const releaseGrace = 60_000;
 
 function startHere(command: string): RemoteProcess {
   const child = spawn('/bin/sh', ['-c', command], { stdio: ['pipe', 'pipe', 'pipe'], detached: true });
+  // A program need not read what it is sent; how it ended says what there is to say.
+  child.stdin.on('error', () => {});
   const exited = new Promise<Exit>((resolve) => {
     child.on('close', (status, signal) => resolve({ status, signal }));
     child.on('error', (error) => resolve({ status: null, signal: null, lost: error.message }));

@@ -56,6 +56,12 @@ export function runnerContract(open: () => Promise<Runner>): void {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
+  it('tells how a program ended that did not read what it was sent', async () => {
+    const { stdout, exit } = await ran(runner, 'exec <&-; echo deaf; exit 4', 'x'.repeat(1_000_000));
+    expect(stdout).toBe('deaf\n');
+    expect(exit).toMatchObject({ status: 4 });
+  });
+
   it('keeps output and errors apart and tells the exit status', async () => {
     const { stdout, stderr, exit } = await ran(runner, 'echo out; echo err >&2; exit 3');
     expect([stdout, stderr]).toEqual(['out\n', 'err\n']);

@@ -39,9 +39,17 @@ export function writeState(state: FleetState): void {
 export function readStates(): FleetState[] {
   return readdirSync(tmpdir())
     .filter((name) => name.startsWith(prefix))
-    .map((name) => join(tmpdir(), name, 'state.json'))
-    .filter((file) => existsSync(file))
-    .map((file) => JSON.parse(readFileSync(file, 'utf8')) as FleetState);
+    .flatMap((name) => readState(join(tmpdir(), name, 'state.json')));
+}
+
+/** None where the fleet is being raised or taken down by another process just now. */
+function readState(file: string): FleetState[] {
+  try {
+    return [JSON.parse(readFileSync(file, 'utf8')) as FleetState];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /** Takes down fleets whose owner died without doing it. */
