@@ -69,7 +69,7 @@ export function resultOf(
     run,
     mode,
     complete,
-    ok: complete && !reports.some((report) => report.outcome === 'failed' && report.ignored !== true),
+    ok: complete && !reports.some((report) => report.outcome === 'failed' && !report.ignored),
     outcomes: countOutcomes(reports),
     reports,
     problem,
@@ -208,14 +208,14 @@ class Convergence {
     }
     if (outcome === 'failed') this.#unsettled.add(resource.id);
     if (outcome === 'changed') await this.#journal(resource, report, finished);
-    const breaks = outcome === 'failed' && report.ignored !== true;
+    const breaks = outcome === 'failed' && !report.ignored;
     if (breaks) this.#broken = true;
     return breaks;
   }
 
   async #journal(resource: PlannedResource, report: ResourceReport, finished: Finished): Promise<void> {
     const { register, sensitive } = resource.meta;
-    const isKept = register !== undefined && sensitive !== true;
+    const isKept = register !== undefined && !sensitive;
     await this.#options.journal?.done(report, isKept ? finished.registered : undefined);
   }
 
@@ -242,7 +242,7 @@ class Convergence {
     if (missing !== undefined) return `${missing}, which it requires, failed`;
     if (drift && isOneShot(resource) && !this.#mayAsk(resource))
       return 'it was run when this plan was applied';
-    if (isOneShot(resource) && interrupted?.done.has(resource.id) === true)
+    if (isOneShot(resource) && interrupted?.done.has(resource.id))
       return `done already by the interrupted run ${interrupted.run}`;
     return undefined;
   }

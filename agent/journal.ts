@@ -72,16 +72,14 @@ export class Journal {
 
   /** What earlier runs of this key left. Acts count only for the same digest and an interrupted run; owed handlers always. */
   async interrupted(key: string, digest: string): Promise<Interrupted | undefined> {
-    const mine = (await this.#remembered()).filter(
-      ({ entry }) => entry.key === key && entry.result?.ok !== true,
-    );
+    const mine = (await this.#remembered()).filter(({ entry }) => entry.key === key && !entry.result?.ok);
     if (mine.length === 0) return undefined;
     const merged = new Map<string, Done>();
     const owes = new Set<string>();
     for (const { entry, done, owes: owed, settled } of mine) {
       for (const handler of settled) owes.delete(handler);
       for (const handler of owed) owes.add(handler);
-      if (entry.digest !== digest || entry.result?.complete === true) continue;
+      if (entry.digest !== digest || entry.result?.complete) continue;
       for (const [resource, each] of done) merged.set(resource, each);
     }
     return { run: mine.map(({ entry }) => entry.run).join(', '), done: merged, owes };
@@ -134,8 +132,8 @@ export class Journal {
 
 /** Whether it owes handlers, or was interrupted after acts that must not be done twice. */
 function isNeeded({ entry, owes }: Remembered): boolean {
-  if (entry.result?.ok === true) return false;
-  return owes.size > 0 || (entry.result?.complete !== true && entry.reports.length > 0);
+  if (entry.result?.ok) return false;
+  return owes.size > 0 || (!entry.result?.complete && entry.reports.length > 0);
 }
 
 /** The record of one converge, written as it goes. */

@@ -244,7 +244,7 @@ interface Ending {
 function finish(resource: PlannedResource, place: Workplace, ending: Ending): Finished {
   const { outcome, problem, reason, startedAt } = ending;
   const changes = ending.changes ?? [];
-  const isSensitive = resource.meta.sensitive === true;
+  const isSensitive = resource.meta.sensitive;
   const report: ResourceReport = {
     resource: resource.id,
     outcome,
@@ -252,7 +252,7 @@ function finish(resource: PlannedResource, place: Workplace, ending: Ending): Fi
     milliseconds: Math.round(place.now() - startedAt),
     reason,
     problem: problem && isSensitive ? muted(problem) : problem,
-    ignored: outcome === 'failed' && resource.meta.ignoreErrors === true ? true : undefined,
+    ignored: outcome === 'failed' && resource.meta.ignoreErrors ? true : undefined,
   };
   const cannotKnow = place.mode === 'check' && (outcome === 'changed' || isProbe(resource));
   return { report, registered: outcome === 'unknown' || cannotKnow ? undefined : registeredOf(ending) };

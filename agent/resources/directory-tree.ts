@@ -61,7 +61,7 @@ export async function planTree(
   for (const entry of files) {
     steps.push(...(await fileSteps(planning, entry)));
   }
-  if (wanted.purge !== true || !root.exists) return steps;
+  if (!wanted.purge || !root.exists) return steps;
   const keep = { files: new Set(files.map((entry) => entry.path)), directories: new Set(directories) };
   return [...steps, ...(await surplus(planning, '.', keep))];
 }
@@ -121,8 +121,7 @@ async function look(
   const stat = await system.stat(path);
   if (stat === undefined) return { clearing: [] };
   if (stat.type === type) return { stat, clearing: [] };
-  if (wanted.purge !== true)
-    throw wrongType(path, stat.type, type === 'file' ? 'a regular file' : 'a directory');
+  if (!wanted.purge) throw wrongType(path, stat.type, type === 'file' ? 'a regular file' : 'a directory');
   return { clearing: [removeStep(path, relative, stat)] };
 }
 

@@ -41,7 +41,7 @@ async function plan(
   if (wanted.state === 'absent') {
     if (stat === undefined) return [];
     await checkRemovable(system, path, wanted, context);
-    const act: Step['act'] = (hands) => hands.remove(path, { recursive: wanted.force === true });
+    const act: Step['act'] = (hands) => hands.remove(path, { recursive: wanted.force });
     return [{ change: removal(stat), act }];
   }
   const own =
@@ -70,7 +70,7 @@ async function checkRemovable(
   wanted: DirectoryShape,
   context: CheckContext,
 ): Promise<void> {
-  if (wanted.force === true) return;
+  if (wanted.force) return;
   const [first] = await system.list(path);
   if (first === undefined) return;
   const below = context.pending.find(

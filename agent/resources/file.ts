@@ -27,7 +27,7 @@ export const fileResource: Resource<'file'> = {
     if (wanted.state === 'absent') return stat === undefined ? [] : [absence(path, stat)];
     if (stat === undefined) return creation(system, path, wanted, context);
     if (stat.type !== 'file') throw wrongType(path, stat.type, 'a regular file');
-    return wanted.createOnly === true ? [] : differences(system, { path, stat }, wanted, context);
+    return wanted.createOnly ? [] : differences(system, { path, stat }, wanted, context);
   }),
 
   async apply(system, wanted, changes, context) {
@@ -48,7 +48,7 @@ export const fileResource: Resource<'file'> = {
   async observe(system, wanted): Promise<Registered> {
     const path = cleanPath(wanted.path);
     if (wanted.state === 'absent') return { path };
-    const known = wanted.createOnly === true ? undefined : wanted.content?.sha256;
+    const known = wanted.createOnly ? undefined : wanted.content?.sha256;
     return { path, sha256: known ?? (await system.sha256(path)) ?? null };
   },
 };

@@ -40,7 +40,7 @@ function argvFor(wanted: GroupShape, { action }: Change): readonly string[] {
     case 'remove':
       return ['groupdel', wanted.group];
     case 'create':
-      return ['groupadd', ...(wanted.system === true ? ['-r'] : []), ...gid, wanted.group];
+      return ['groupadd', ...(wanted.system ? ['-r'] : []), ...gid, wanted.group];
     default:
       return ['groupmod', ...gid, wanted.group];
   }

@@ -31,7 +31,7 @@ export function editKeys(text: string, wanted: AuthorizedKeyShape): KeyEdit {
     if (found?.identity === key?.identity && found !== undefined) {
       if (wanted.state === 'present' && !isPlaced) kept.push(merged(line, found, wanted));
       [isPresent, isPlaced] = [true, true];
-    } else if (found !== undefined && wanted.exclusive === true && wanted.state === 'present') others += 1;
+    } else if (found !== undefined && wanted.exclusive && wanted.state === 'present') others += 1;
     else kept.push(line);
   }
   if (wanted.state === 'present' && !isPlaced) kept.push(keyText(wanted.options ?? '', wanted.key));

@@ -24,7 +24,7 @@ export const lineResource = textResource<'line'>(lineEdit);
 function place(lines: readonly Line[], wanted: LineShape, term: Term): Edited | undefined {
   const text = bareText(term(wanted.line));
   const match = pattern(wanted.match, term);
-  const hit = lastPlace(lines, (line) => line.text === text || match?.test(line.text) === true);
+  const hit = lastPlace(lines, (line) => line.text === text || match?.test(line.text));
   if (hit === -1) {
     const spot = { after: pattern(wanted.after, term), before: pattern(wanted.before, term) };
     return {
@@ -47,7 +47,7 @@ function remove(lines: readonly Line[], wanted: LineShape, term: Term): Edited |
   return { lines: lines.filter((line) => !goes(line)), from: gone.map((line) => line.text).join('\n') };
 }
 
-function lastPlace(lines: readonly Line[], holds: (line: Line) => boolean): number {
+function lastPlace(lines: readonly Line[], holds: (line: Line) => boolean | undefined): number {
   for (let index = lines.length - 1; index >= 0; index -= 1) {
     if (holds(lines[index] as Line)) return index;
   }

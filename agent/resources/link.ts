@@ -16,7 +16,7 @@ export const linkResource: Resource<'link'> = {
   check: foreseeing(async (system, wanted, context) => {
     const path = cleanPath(wanted.path);
     const stat = await system.stat(path);
-    if (stat !== undefined && stat.type !== 'link' && wanted.force !== true) {
+    if (stat !== undefined && stat.type !== 'link' && !wanted.force) {
       throw wrongType(path, stat.type, 'a symbolic link');
     }
     if (wanted.state === 'absent') return stat === undefined ? [] : [removal(stat)];
@@ -29,7 +29,7 @@ export const linkResource: Resource<'link'> = {
     const removes = changes.some((change) => change.action === 'remove');
     // A directory cannot be replaced in one step; everything else can.
     if (stat !== undefined && (removes || stat.type === 'directory')) {
-      await system.remove(path, { recursive: wanted.force === true });
+      await system.remove(path, { recursive: wanted.force });
     }
     if (!removes) await system.makeLink(path, targetOf(wanted));
     return undefined;

@@ -125,9 +125,9 @@ async function missing<W extends TextShape>(
 ): Promise<readonly Change[]> {
   if (wanted.state === 'absent') return [];
   const maker = writer ?? vagueMaker(context.pending);
-  if (maker !== undefined && (writer !== undefined || wanted.create !== true))
+  if (maker !== undefined && (writer !== undefined || !wanted.create))
     throw new Unforeseen(`${path} is not there yet; ${maker} may make it`);
-  if (wanted.create !== true) {
+  if (!wanted.create) {
     throw refusal('file.missing', `${path} does not exist`);
   }
   await checkPlace(system, path, wanted, context);

@@ -50,8 +50,8 @@ export function useraddArgv(wanted: UserShape, sameNamed: boolean): readonly str
     ...option('-c', wanted.comment),
     ...option('-d', wanted.home),
     ...option('-s', wanted.shell),
-    ...(wanted.system === true ? ['-r'] : []),
-    wanted.createHome === true ? '-m' : '-M',
+    ...(wanted.system ? ['-r'] : []),
+    wanted.createHome ? '-m' : '-M',
     wanted.user,
   ];
 }
@@ -67,7 +67,7 @@ function groupDifference(
     .map(({ name }) => name);
   const wish = wanted.groups.filter((name) => name !== primary);
   const missing = wish.filter((name) => !current.includes(name));
-  const appends = wanted.appendGroups === true;
+  const appends = wanted.appendGroups;
   const surplus = appends ? [] : current.filter((name) => !wish.includes(name));
   if (missing.length + surplus.length === 0) return undefined;
   const target = appends ? [...current, ...missing] : wish;

@@ -34,7 +34,7 @@ export const userResource: Resource<'user'> = {
   async apply(system, wanted, changes) {
     const account = await findAccount(system, wanted.user);
     if (changes.some(({ action }) => action === 'remove')) {
-      await runAccountTool(system, ['userdel', ...(wanted.removeHome === true ? ['-r'] : []), wanted.user]);
+      await runAccountTool(system, ['userdel', ...(wanted.removeHome ? ['-r'] : []), wanted.user]);
       return undefined;
     }
     if (account === undefined) await create(system, wanted);
@@ -84,7 +84,7 @@ async function accountDifferences(system: SystemReader, wanted: UserShape, accou
 
 /** Whether createHome still has to make the home, which nothing of usermod does. */
 async function lacksHome(system: SystemReader, wanted: UserShape, account: Account): Promise<boolean> {
-  if (wanted.createHome !== true) return false;
+  if (!wanted.createHome) return false;
   const places = [account.home, wanted.home ?? account.home];
   for (const place of places) if ((await system.stat(place)) !== undefined) return false;
   return true;

@@ -88,7 +88,7 @@ class PosixSystem extends PosixReader implements System {
     await this.#change(`remove ${path}`, async () => {
       try {
         if (!(await lstat(path)).isDirectory()) await unlink(path);
-        else if (options.recursive === true) await removeTree(path);
+        else if (options.recursive) await removeTree(path);
         else await rmdir(path);
       } catch (error) {
         if (errnoOf(error) === 'ENOENT') return;
@@ -131,7 +131,7 @@ class PosixSystem extends PosixReader implements System {
   }
 
   #refuseAborted(act: string): void {
-    if (this.options.signal?.aborted !== true) return;
+    if (!this.options.signal?.aborted) return;
     throw refusal('agent.cancelled', `did not ${act}: the resource was ended`);
   }
 

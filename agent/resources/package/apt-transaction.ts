@@ -71,8 +71,8 @@ export function callsFor(items: readonly PackageItem[]): AptCalls {
     install: coming.map((wanted) =>
       wanted.version === undefined ? wanted.package : `${wanted.package}=${wanted.version}`,
     ),
-    remove: leaving.filter((wanted) => wanted.purge !== true).map((wanted) => wanted.package),
-    purge: leaving.filter((wanted) => wanted.purge === true).map((wanted) => wanted.package),
+    remove: leaving.filter((wanted) => !wanted.purge).map((wanted) => wanted.package),
+    purge: leaving.filter((wanted) => wanted.purge).map((wanted) => wanted.package),
   };
 }
 

@@ -66,7 +66,7 @@ async function isSatisfied(system: SystemReader, wanted: PackageShape): Promise<
 function removals(wanted: PackageShape, found: DpkgPackage | undefined): readonly Change[] {
   if (found === undefined || found.status === 'not-installed') return [];
   if (found.status !== 'config-files') return [makeChange('remove', 'package', found.version)];
-  return wanted.purge === true ? [makeChange('remove', 'configuration')] : [];
+  return wanted.purge ? [makeChange('remove', 'configuration')] : [];
 }
 
 async function upgrade(system: SystemReader, wanted: PackageShape): Promise<readonly Change[]> {

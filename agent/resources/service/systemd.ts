@@ -47,8 +47,7 @@ export const systemdManager: ServiceManager = {
 function compare(unit: UnitState, wanted: ServiceShape, context: CheckContext): CheckResult {
   if (!isKnown(unit)) return compareUnknown(unit, wanted, context);
   const changes = unitChanges(unit, wanted);
-  const reloads =
-    wanted.daemonReload === true && mayWrite(context.pending, (path) => isUnitFile(path, wanted.unit));
+  const reloads = wanted.daemonReload && mayWrite(context.pending, (path) => isUnitFile(path, wanted.unit));
   if (!reloads || changes.some((change) => change.property === 'daemon-reload')) return changes;
   return [makeChange('run', 'daemon-reload'), ...changes];
 }
@@ -77,9 +76,9 @@ function verbs(wanted: ServiceShape, changes: readonly Change[]): string[] {
   return [
     ...(has('daemon-reload') ? ['daemon-reload'] : []),
     ...(has('masked') && wanted.masked === false ? ['unmask'] : []),
-    ...(has('enabled') ? [wanted.enabled === true ? 'enable' : 'disable'] : []),
+    ...(has('enabled') ? [wanted.enabled ? 'enable' : 'disable'] : []),
     ...(wanted.state !== undefined && changes.some(isAct) ? [acts[wanted.state]] : []),
-    ...(has('masked') && wanted.masked === true ? ['mask'] : []),
+    ...(has('masked') && wanted.masked ? ['mask'] : []),
   ];
 }
 

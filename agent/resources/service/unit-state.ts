@@ -53,13 +53,13 @@ export function isRunning(unit: UnitState): boolean {
 
 /** Whether a unit that does not exist can be as wanted: it is stopped and disabled, and may be masked. */
 export function wantsNothing({ state, enabled }: ServiceShape): boolean {
-  return (state ?? 'stopped') === 'stopped' && enabled !== true;
+  return (state ?? 'stopped') === 'stopped' && !enabled;
 }
 
 /** The changes from what is to what is wanted, in no particular order. */
 export function unitChanges(unit: UnitState, wanted: ServiceShape): readonly Change[] {
   const changes: Change[] = [];
-  if (wanted.daemonReload === true && unit.NeedDaemonReload === 'yes') {
+  if (wanted.daemonReload && unit.NeedDaemonReload === 'yes') {
     changes.push(makeChange('run', 'daemon-reload'));
   }
   const isMasked = unit.LoadState === 'masked' || unit.UnitFileState.startsWith('masked');
@@ -67,10 +67,9 @@ export function unitChanges(unit: UnitState, wanted: ServiceShape): readonly Cha
     changes.push(flip('masked', isMasked));
   }
   const isEnabled = enabledStates.includes(unit.UnitFileState);
-  const isMet =
-    wanted.enabled === true
-      ? unit.UnitFileState === 'enabled' || neutralStates.includes(unit.UnitFileState)
-      : !isEnabled;
+  const isMet = wanted.enabled
+    ? unit.UnitFileState === 'enabled' || neutralStates.includes(unit.UnitFileState)
+    : !isEnabled;
   if (wanted.enabled !== undefined && !isMet) changes.push(flip('enabled', !wanted.enabled));
   const act = stateChange(unit, wanted.state);
   return act === undefined ? changes : [...changes, act];
