@@ -50,7 +50,7 @@ export class Blobs {
   /** Takes a chunk off the line. */
   chunk(chunk: Chunk): void {
     const expected = this.#expected.get(chunk.sha256);
-    if (expected !== undefined) {
+    if (expected) {
       this.#expected.delete(chunk.sha256);
       const bytes = Buffer.from(chunk.bytes);
       if (sha256Of(bytes) !== chunk.sha256) expected.reject(corrupt(chunk.sha256));
@@ -60,7 +60,7 @@ export class Blobs {
       }
     }
     const pull = this.#pulls.get(chunk.sha256);
-    if (pull === undefined || chunk.offset !== pull.received) return;
+    if (!pull || chunk.offset !== pull.received) return;
     const size = Math.min(chunkSize, pull.content.size - pull.received);
     if (chunk.bytes.length !== size) pull.problem = corrupt(chunk.sha256);
     pull.received += size;
@@ -73,7 +73,7 @@ export class Blobs {
     this.#expected.get(sha256)?.reject(new ProblemError(problem));
     this.#expected.delete(sha256);
     const pull = this.#pulls.get(sha256);
-    if (pull === undefined) return;
+    if (!pull) return;
     pull.problem = new ProblemError(problem);
     pull.wake();
   }
@@ -97,14 +97,14 @@ export class Blobs {
   /** The bytes, from memory or pulled as they are consumed. The consumer verifies the hash of the whole. */
   async open(content: Content): Promise<AsyncIterable<Buffer>> {
     const here = await this.#here(content);
-    if (here === undefined && content.size > inlineLimit) return this.#pull(content);
+    if (!here && content.size > inlineLimit) return this.#pull(content);
     return single(here ?? (await this.whole(content)));
   }
 
   /** All of a content at once, whatever its size, kept in memory as the newest. */
   async whole(content: Content): Promise<Buffer> {
     const here = await this.#here(content);
-    if (here !== undefined) return here;
+    if (here) return here;
     const parts: Buffer[] = [];
     for await (const part of this.#pull(content)) parts.push(part);
     const whole = Buffer.concat(parts);
@@ -128,10 +128,10 @@ export class Blobs {
       let handed = 0;
       while (handed < content.size) {
         const problem = pull.problem ?? this.#lost;
-        if (problem !== undefined) throw problem;
+        if (problem) throw problem;
         this.#ask(pull, handed);
         const part = pull.arrived.shift();
-        if (part !== undefined) {
+        if (part) {
           handed += part.length;
           yield part;
           continue;

@@ -53,7 +53,7 @@ export class ContentCache {
     const { sha256, size } = content;
     const known = this.#stored.get(sha256);
     this.#stored.delete(sha256);
-    if (known === undefined && !this.#makeRoom(size))
+    if (!known && !this.#makeRoom(size))
       throw refusal('blob.refused', `no room for the ${size} bytes of content ${sha256.slice(0, 12)}…`);
     const stored = known ?? { file: this.#inLane(content), size, users: 0 };
     this.#stored.set(sha256, stored);

@@ -61,7 +61,7 @@ function assemble(message: ConvergeMessage, held: ReadonlyMap<string, HeldPlan>)
   if ('whole' in message.plan) return message.plan.whole;
   const base = held.get(message.key);
   const wanted = 'delta' in message.plan ? message.plan.delta.base : message.digest;
-  if (base === undefined || base.digest !== wanted) {
+  if (base?.digest !== wanted) {
     throw refusal('agent.plan-not-held', `this agent does not hold ${message.key} at ${wanted.slice(0, 12)}`);
   }
   return 'delta' in message.plan ? applyDelta(base.plan, message.plan.delta) : base.plan;
@@ -75,7 +75,7 @@ async function withPrograms(plan: RolePlan, blobs: Blobs): Promise<ContentReader
       resource.kind === 'file' || resource.kind === 'template'
         ? resource.wanted.deferred?.program
         : undefined;
-    if (program !== undefined) programs.set(program.sha256, await blobs.whole(program));
+    if (program) programs.set(program.sha256, await blobs.whole(program));
   }
   return {
     held: (content) => programs.get(content.sha256) ?? blobs.held(content),
@@ -91,9 +91,9 @@ async function underLock(
   const taken = await takeLockWithin(message, options);
   if (!taken.free) {
     if (options.stop.aborted) return notStarted(message, options.stop.reason as Problem);
-    const holder =
-      taken.holder === undefined ? 'another run' : `run ${taken.holder.run} (process ${taken.holder.pid})`;
-    return notStarted(message, agentProblem('agent.busy', `${holder} is converging this host`));
+    const { holder } = taken;
+    const who = holder ? `run ${holder.run} (process ${holder.pid})` : 'another run';
+    return notStarted(message, agentProblem('agent.busy', `${who} is converging this host`));
   }
   try {
     return await work(message, plan, options);

@@ -62,7 +62,7 @@ export function resultOf(
   { key, digest, run, mode }: Pick<ConvergeResult, 'key' | 'digest' | 'run' | 'mode'>,
   { reports, problem, milliseconds }: Pick<ConvergeResult, 'reports' | 'problem' | 'milliseconds'>,
 ): ConvergeResult {
-  const complete = problem === undefined;
+  const complete = !problem;
   return {
     key,
     digest,
@@ -169,7 +169,7 @@ class Convergence {
 
   async #applyTogether(due: readonly Due[], place: Workplace, attempt: Attempt): Promise<void> {
     const first = due[0]?.resource;
-    if (first === undefined || !this.#mayRun()) return;
+    if (!first || !this.#mayRun()) return;
     let problem: Problem | undefined;
     for (const { resource } of due) {
       this.#options.emit({ event: 'started', resource: resource.id });
@@ -184,12 +184,11 @@ class Convergence {
     }
     for (const { resource, changes } of due) {
       const fail = (why: Problem) => failed(resource, place, { ...attempt, problem: why, changes });
-      const finished =
-        problem === undefined
-          ? await concludeActed(resource, place, { ...attempt, changes }).catch((error: unknown) =>
-              fail(thrownProblem(error)),
-            )
-          : fail(problem);
+      const finished = problem
+        ? fail(problem)
+        : await concludeActed(resource, place, { ...attempt, changes }).catch((error: unknown) =>
+            fail(thrownProblem(error)),
+          );
       await this.#take(resource, finished);
     }
   }
@@ -234,8 +233,7 @@ class Convergence {
   #skipReason(resource: PlannedResource): string | undefined {
     const { tags = [] } = resource.meta;
     const { tags: wanted, skipTags = [], interrupted, drift } = this.#options;
-    if (wanted !== undefined && !tags.some((tag) => wanted.includes(tag)))
-      return 'its tags are not asked for';
+    if (wanted && !tags.some((tag) => wanted.includes(tag))) return 'its tags are not asked for';
     if (tags.some((tag) => skipTags.includes(tag))) return 'its tags are to be skipped';
     if (this.#broken) return 'an earlier resource failed';
     const missing = this.#lacks(resource);

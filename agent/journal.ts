@@ -210,7 +210,7 @@ function remember(file: string, text: string): Remembered | undefined {
     }
     result = line.end ?? result;
     recorded ||= line.recorded === true;
-    if (report === undefined) continue;
+    if (!report) continue;
     reports.push(report);
     if (report.handler === undefined) done.set(report.resource, { report, registered });
   }

@@ -43,7 +43,7 @@ export async function takeLock(directory: string, run: string): Promise<Taken> {
   for (let attempt = 0; attempt < 3; attempt += 1) {
     if (await create(directory, path, mine)) return { free: true, release: () => release(path, mine) };
     const holder = readHolder(path);
-    if (holder === undefined) continue;
+    if (!holder) continue;
     if (isAlive(holder)) return { free: false, holder };
     await removeStale(path);
   }
@@ -74,14 +74,13 @@ async function removeStale(path: string): Promise<void> {
     await mkdir(breaker);
   } catch {
     const made = await lstat(breaker).catch(() => undefined);
-    if (made !== undefined && Date.now() - made.mtimeMs > breakerStaleMs)
-      await rmdir(breaker).catch(() => {});
+    if (made && Date.now() - made.mtimeMs > breakerStaleMs) await rmdir(breaker).catch(() => {});
     await pause(20);
     return;
   }
   try {
     const holder = readHolder(path);
-    if (holder !== undefined && !isAlive(holder)) await unlink(path).catch(() => {});
+    if (holder && !isAlive(holder)) await unlink(path).catch(() => {});
   } finally {
     await rmdir(breaker).catch(() => {});
   }

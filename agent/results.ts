@@ -24,7 +24,7 @@ export class Results {
   register(name: string, result: Registered | undefined): void {
     this.unknown.delete(name);
     delete this.known[name];
-    if (result === undefined) this.unknown.add(name);
+    if (!result) this.unknown.add(name);
     else this.known[name] = result;
   }
 
@@ -46,7 +46,7 @@ export class Results {
   }
 
   #look(name: string, own: Registered | undefined): Evaluated {
-    if (name === 'result' && own !== undefined) return own as Json;
+    if (name === 'result' && own) return own as Json;
     if (name === 'results') return this.unknown.size > 0 ? unknownValue : (this.known as Json);
     if (this.unknown.has(name)) return unknownValue;
     return Object.hasOwn(this.known, name) ? (this.known[name] as Json) : undefined;

@@ -74,7 +74,7 @@ export async function lookAt(
     finished: finish(resource, place, { outcome, reason, startedAt }),
   });
   const { when } = resource.meta;
-  const wanted = when === undefined ? true : place.results.holds(when);
+  const wanted = when ? place.results.holds(when) : true;
   if (wanted === false) return end('skipped', 'its condition does not hold');
   if (wanted === 'unknown') return end('unknown', 'its condition depends on something not yet done');
   const kind = kindOf(resource);
@@ -111,7 +111,7 @@ export async function concludeActed(
   const reader = place.reader(resource.id, acted.signal);
   const again = await (kind.verify ?? kind.check)(reader, resource.wanted, contextOf(place));
   const left = 'unknown' in again ? again.unknown : listed(again);
-  if (left !== '' && acted.applied?.failure === undefined) {
+  if (left !== '' && !acted.applied?.failure) {
     throw refusal('resource.not-converged', `after the change it still needs: ${left}`);
   }
   const observed = await kind.observe?.(reader, resource.wanted);
@@ -218,10 +218,8 @@ function settle(
     failed: failure !== undefined,
     skipped: false,
   };
-  const isFailed =
-    failedWhen === undefined ? failure !== undefined : place.results.holds(failedWhen, own) === true;
-  const isChanged =
-    changedWhen === undefined ? changes.length > 0 : place.results.holds(changedWhen, own) === true;
+  const isFailed = failedWhen ? place.results.holds(failedWhen, own) === true : own.failed;
+  const isChanged = changedWhen ? place.results.holds(changedWhen, own) === true : own.changed;
   const broken = failure ?? agentProblem('resource.condition-failed', 'its failedWhen condition holds');
   return finish(resource, place, {
     outcome: isFailed ? 'failed' : isChanged ? 'changed' : 'unchanged',

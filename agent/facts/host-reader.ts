@@ -73,7 +73,7 @@ async function exists(path: string): Promise<boolean> {
 
 async function readText(path: string): Promise<string | undefined> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined);
-  if (handle === undefined) return undefined;
+  if (!handle) return undefined;
   try {
     if (!(await handle.stat()).isFile()) return undefined;
     const parts: Buffer[] = [];

@@ -144,7 +144,7 @@ export class FrameDecoder {
 
   #peek(count: number): Buffer {
     const first = this.#parts[0];
-    if (first !== undefined && first.length >= count) return first;
+    if (first && first.length >= count) return first;
     this.#parts = [Buffer.concat(this.#parts)];
     return this.#parts[0] as Buffer;
   }

@@ -199,7 +199,7 @@ export function variants<const T extends readonly Schema<unknown>[]>(
   );
   return new Schema((value, path, report) => {
     const option = byTag.get(asObject(value, path, report)[key]);
-    if (option !== undefined) return option.read(value, path, report) as never;
+    if (option) return option.read(value, path, report) as never;
     report([...path, key], `expected ${[...byTag.keys()].join(', ')}`);
     return wrong;
   });

@@ -15,8 +15,7 @@ export function refuseTaken(
   who: string,
   id: number | undefined,
 ): void {
-  if (holder !== undefined)
-    throw refusal('account.conflict', `${who} cannot have the id ${id}: ${holder.name} has it`);
+  if (holder) throw refusal('account.conflict', `${who} cannot have the id ${id}: ${holder.name} has it`);
 }
 
 /** Runs one account program to a good end. */

@@ -17,11 +17,11 @@ import type { Resource } from './resource.ts';
 /** A key in a user's authorized_keys file, or not in it. */
 export const authorizedKeyResource: Resource<'authorizedKey'> = {
   async check(system, wanted, { pending }) {
-    if (parseKeyLine(wanted.key) === undefined) {
+    if (!parseKeyLine(wanted.key)) {
       throw refusal('account.bad-key', `the key for ${wanted.user} is not a public key of OpenSSH`);
     }
     const account = await findAccount(system, wanted.user);
-    if (account === undefined) {
+    if (!account) {
       if (wanted.state === 'absent') return [];
       const isComing = pending.some((each) => each.kind === 'user' && each.wanted.user === wanted.user);
       if (isComing) return [makeChange('create', 'key')];
@@ -34,15 +34,15 @@ export const authorizedKeyResource: Resource<'authorizedKey'> = {
 
   async apply(system, wanted) {
     const account = await findAccount(system, wanted.user);
-    if (account === undefined) throw unknownOwner('user', wanted.user);
+    if (!account) throw unknownOwner('user', wanted.user);
     const place = await inspect(system, wanted, account);
     const ids = { owner: String(account.uid), group: String(account.gid) };
-    if (place.directoryStat === undefined && wanted.path === undefined) {
+    if (!place.directoryStat && wanted.path === undefined) {
       await system.makeDirectory(place.directory, { ...ids, mode: '0700' });
     }
     const { text } = editKeys(await readKeys(system, place), wanted);
     // A file of root in a directory of root (as /etc/ssh/keys) stays root's, readable as it was.
-    const isRoots = place.fileStat !== undefined && place.fileStat.uid !== account.uid;
+    const isRoots = place.fileStat && place.fileStat.uid !== account.uid;
     await system.replaceFile(place.path, { text }, isRoots ? {} : { ...ids, mode: '0600' });
     return undefined;
   },
@@ -70,11 +70,11 @@ async function inspect(
   const refuse = (which: string, why: string): never => {
     throw refusal('account.unsafe-keys', `the keys of ${wanted.user} are not touched: ${which} ${why}`);
   };
-  if (directoryStat !== undefined) {
+  if (directoryStat) {
     if (directoryStat.type !== 'directory') refuse(directory, 'is not a plain directory');
     if (![0, account.uid].includes(directoryStat.uid)) refuse(directory, 'belongs to another account');
   }
-  if (fileStat !== undefined) {
+  if (fileStat) {
     if (fileStat.type !== 'file') refuse(path, 'is not a plain file');
     const isRoots = fileStat.uid === 0 && directoryStat?.uid === 0;
     if (fileStat.uid !== account.uid && !isRoots) refuse(path, 'belongs to another account');
@@ -83,7 +83,7 @@ async function inspect(
 }
 
 async function readKeys(system: SystemReader, { path, fileStat }: KeyPlace): Promise<string> {
-  return fileStat === undefined ? '' : readText(system, path);
+  return fileStat ? readText(system, path) : '';
 }
 
 function keyChanges(before: string, edit: KeyEdit, wanted: AuthorizedKeyShape): readonly Change[] {

@@ -26,10 +26,10 @@ function edit(
   const found = findBlock(lines, { begin, end, path: wanted.path });
   const old = found && textOf(lines.slice(found.first + 1, found.last));
   if (wanted.state === 'absent') {
-    if (found === undefined) return undefined;
+    if (!found) return undefined;
     return { lines: [...lines.slice(0, found.first), ...lines.slice(found.last + 1)], from: old };
   }
-  if (found === undefined) {
+  if (!found) {
     const spot = { after: pattern(wanted.after, term), before: pattern(wanted.before, term) };
     const whole = styledLines(lines, [begin, ...inside, end]);
     return { lines: insertLines(lines, insertPlace(lines, spot), whole), to: inside.join('\n') };

@@ -23,8 +23,8 @@ export const commandResource: Resource<'command'> = {
     const { onlyIf, unless, cwd, env } = wanted;
     const holds = async (argv: readonly string[]) => (await system.run(argv, { cwd, env })).status === 0;
     if ((onlyIf ?? unless) === undefined || !(await isDue(system, wanted))) return true;
-    if (onlyIf !== undefined && !(await holds(onlyIf))) return false;
-    return unless === undefined || !(await holds(unless));
+    if (onlyIf && !(await holds(onlyIf))) return false;
+    return !unless || !(await holds(unless));
   },
 
   async check(system, wanted, context) {
@@ -52,14 +52,14 @@ export const commandResource: Resource<'command'> = {
   },
 
   async verify(system, wanted) {
-    const isMissing = wanted.creates !== undefined && (await system.stat(wanted.creates)) === undefined;
+    const isMissing = wanted.creates !== undefined && !(await system.stat(wanted.creates));
     return isMissing ? [{ ...runChange(wanted), to: `${wanted.creates} exists` }] : [];
   },
 };
 
 async function isDue(system: SystemReader, wanted: CommandShape): Promise<boolean> {
   const { creates, removes } = wanted;
-  if (creates !== undefined && (await system.stat(creates)) !== undefined) return false;
+  if (creates !== undefined && (await system.stat(creates))) return false;
   return removes === undefined || (await system.stat(removes)) !== undefined;
 }
 

@@ -29,7 +29,7 @@ export async function contentChange(
   const hash = stat.size === content.size ? await system.sha256(path) : undefined;
   if (hash === content.sha256) return undefined;
   const diff =
-    bytes === undefined || Math.max(stat.size, content.size) > diffLimit
+    !bytes || Math.max(stat.size, content.size) > diffLimit
       ? undefined
       : textDiff((await system.readFile(path)) ?? Buffer.alloc(0), bytes);
   const change = makeChange('update', property, shown(stat.size, hash), shown(content.size, content.sha256));
@@ -39,7 +39,7 @@ export async function contentChange(
 /** The diff of a file that is not there yet. */
 export function newContentDiff(wanted: WantedContent | undefined): { diff?: string } {
   const bytes = wanted?.bytes;
-  if (bytes === undefined || bytes.length === 0 || bytes.length > diffLimit) return {};
+  if (!bytes || bytes.length === 0 || bytes.length > diffLimit) return {};
   return { diff: textDiff(Buffer.alloc(0), bytes) };
 }
 

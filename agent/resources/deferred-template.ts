@@ -27,7 +27,7 @@ interface Rendered {
 /** The text. Throws Unforeseen where a dry run cannot know it, template.failed naming the source. */
 export function renderDeferred(system: SystemReader, deferred: Deferred, context: CheckContext): string {
   const program = system.held(deferred.program);
-  if (program === undefined) throw new Unforeseen(`the program of ${deferred.source} is not on the host`);
+  if (!program) throw new Unforeseen(`the program of ${deferred.source} is not on the host`);
   const rendered = run(program.toString(), deferred, context);
   if (rendered.needed !== undefined)
     throw new Unforeseen(`it needs the result ${rendered.needed}, which is not known yet`);

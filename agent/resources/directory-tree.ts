@@ -80,8 +80,7 @@ async function directorySteps(planning: Planning, relative: string): Promise<rea
   const { owner, group, mode } = wanted;
   const found = await look(planning, relative, 'directory');
   const path = join(root, relative);
-  if (found.stat !== undefined)
-    return ownershipSteps(system, { path, stat: found.stat, below: relative }, wanted, context);
+  if (found.stat) return ownershipSteps(system, { path, stat: found.stat, below: relative }, wanted, context);
   planning.missing.add(relative);
   const make: Step = {
     change: { ...absentToPresent, property: relative, to: 'directory' },
@@ -99,7 +98,7 @@ async function fileSteps(planning: Planning, entry: Entry): Promise<readonly Ste
   const act = (hands: System): Promise<void> =>
     hands.replaceFile(path, { content: entry.content }, ownership);
   const found = await look(planning, entry.path, 'file');
-  if (found.stat === undefined) {
+  if (!found.stat) {
     const change = { ...absentToPresent, property: entry.path, to: 'file', ...newContentDiff(wanted) };
     return [...found.clearing, { change, act }];
   }
@@ -107,7 +106,7 @@ async function fileSteps(planning: Planning, entry: Entry): Promise<readonly Ste
   const content = await contentChange(system, { path, stat: found.stat, property }, wanted);
   const place = { path, stat: found.stat, below: entry.path };
   const kept = await ownershipSteps(system, place, ownership, planning.context);
-  return content === undefined ? kept : [{ change: content, act }, ...kept];
+  return content ? [{ change: content, act }, ...kept] : kept;
 }
 
 /** What is at a path below the root: of the wanted type, or nothing, or in the way and (with purge) to be cleared. */
@@ -119,7 +118,7 @@ async function look(
   if (missing.has(dirname(relative))) return { clearing: [] };
   const path = join(root, relative);
   const stat = await system.stat(path);
-  if (stat === undefined) return { clearing: [] };
+  if (!stat) return { clearing: [] };
   if (stat.type === type) return { stat, clearing: [] };
   if (!wanted.purge) throw wrongType(path, stat.type, type === 'file' ? 'a regular file' : 'a directory');
   return { clearing: [removeStep(path, relative, stat)] };
@@ -152,7 +151,7 @@ async function surplus(
     const relative = join(directory, name);
     if (keep.files.has(relative)) continue;
     const stat = await system.stat(join(root, relative));
-    if (stat === undefined) {
+    if (!stat) {
       if (name.includes('\ufffd'))
         throw refusal('resource.failed', `${root}/${relative}: its name is not UTF-8; remove it by hand`);
       continue;

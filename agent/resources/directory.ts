@@ -37,17 +37,16 @@ async function plan(
 ): Promise<readonly Step[]> {
   const path = cleanPath(wanted.path);
   const stat = await system.stat(path);
-  if (stat !== undefined && stat.type !== 'directory') throw wrongType(path, stat.type, 'a directory');
+  if (stat && stat.type !== 'directory') throw wrongType(path, stat.type, 'a directory');
   if (wanted.state === 'absent') {
-    if (stat === undefined) return [];
+    if (!stat) return [];
     await checkRemovable(system, path, wanted, context);
     const act: Step['act'] = (hands) => hands.remove(path, { recursive: wanted.force });
     return [{ change: removal(stat), act }];
   }
-  const own =
-    stat === undefined
-      ? await creation(system, path, wanted, context)
-      : await ownershipSteps(system, { path, stat }, wanted, context);
+  const own = stat
+    ? await ownershipSteps(system, { path, stat }, wanted, context)
+    : await creation(system, path, wanted, context);
   return [...own, ...(await planTree(system, { path, exists: stat !== undefined }, wanted, context))];
 }
 
@@ -77,8 +76,7 @@ async function checkRemovable(
     ({ wanted: other }) =>
       'path' in other && other.state === 'absent' && cleanPath(other.path ?? '').startsWith(`${path}/`),
   );
-  if (below !== undefined)
-    throw new Unforeseen(`it is not empty; ${below.id} would remove something below it`);
+  if (below) throw new Unforeseen(`it is not empty; ${below.id} would remove something below it`);
   throw refusal(
     'resource.failed',
     `${path} is not empty (it holds ${join(path, first)}); set force to remove it with all it holds`,

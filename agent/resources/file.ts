@@ -24,8 +24,8 @@ export const fileResource: Resource<'file'> = {
   check: foreseeing(async (system, wanted, context) => {
     const path = cleanPath(wanted.path);
     const stat = await system.stat(path);
-    if (wanted.state === 'absent') return stat === undefined ? [] : [absence(path, stat)];
-    if (stat === undefined) return creation(system, path, wanted, context);
+    if (wanted.state === 'absent') return stat ? [absence(path, stat)] : [];
+    if (!stat) return creation(system, path, wanted, context);
     if (stat.type !== 'file') throw wrongType(path, stat.type, 'a regular file');
     return wanted.createOnly ? [] : differences(system, { path, stat }, wanted, context);
   }),
@@ -40,7 +40,7 @@ export const fileResource: Resource<'file'> = {
       await system.replaceFile(path, source?.from ?? { text: '' }, wanted);
     } else {
       const ownership = announcedOwnership(wanted, changes);
-      if (ownership !== undefined) await system.setOwnership(path, ownership);
+      if (ownership) await system.setOwnership(path, ownership);
     }
     return undefined;
   },
@@ -80,7 +80,7 @@ async function differences(
   const source = sourceOf(system, wanted, context);
   const content = source && (await contentChange(system, file, source));
   const ownership = await ownershipChanges(system, file.stat, { ownership: wanted }, context);
-  return content === undefined ? ownership : [content, ...ownership];
+  return content ? [content, ...ownership] : ownership;
 }
 
 /** Undefined when the resource says nothing about content. */
@@ -89,8 +89,8 @@ function sourceOf(
   { content, deferred }: FileShape,
   context: CheckContext,
 ): Source | undefined {
-  if (content !== undefined) return { content, bytes: system.held(content), from: { content } };
-  if (deferred === undefined) return undefined;
+  if (content) return { content, bytes: system.held(content), from: { content } };
+  if (!deferred) return undefined;
   const bytes = Buffer.from(renderDeferred(system, deferred, context));
   return { content: { sha256: sha256Of(bytes), size: bytes.length }, bytes, from: { bytes } };
 }

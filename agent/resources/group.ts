@@ -15,10 +15,10 @@ export const groupResource: Resource<'group'> = {
   async check(system, wanted) {
     const groups = await system.groups();
     const known = groups.find(({ name }) => name === wanted.group);
-    if (wanted.state === 'absent') return known === undefined ? [] : [makeChange('remove', 'group')];
+    if (wanted.state === 'absent') return known ? [makeChange('remove', 'group')] : [];
     const holder = groups.find(({ name, gid }) => gid === wanted.gid && name !== wanted.group);
     refuseTaken(holder, `group ${wanted.group}`, wanted.gid);
-    if (known === undefined) return [makeChange('create', 'group')];
+    if (!known) return [makeChange('create', 'group')];
     if (wanted.gid === undefined || wanted.gid === known.gid) return [];
     return [makeChange('update', 'gid', String(known.gid), String(wanted.gid))];
   },

@@ -28,10 +28,10 @@ export function editKeys(text: string, wanted: AuthorizedKeyShape): KeyEdit {
   let [isPresent, isPlaced, others] = [false, false, 0];
   for (const line of lines) {
     const found = parseKeyLine(line);
-    if (found?.identity === key?.identity && found !== undefined) {
+    if (found?.identity === key?.identity && found) {
       if (wanted.state === 'present' && !isPlaced) kept.push(merged(line, found, wanted));
       [isPresent, isPlaced] = [true, true];
-    } else if (found !== undefined && wanted.exclusive && wanted.state === 'present') others += 1;
+    } else if (found && wanted.exclusive && wanted.state === 'present') others += 1;
     else kept.push(line);
   }
   if (wanted.state === 'present' && !isPlaced) kept.push(keyText(wanted.options ?? '', wanted.key));

@@ -41,7 +41,7 @@ function place(lines: readonly Line[], wanted: LineShape, term: Term): Edited | 
 function remove(lines: readonly Line[], wanted: LineShape, term: Term): Edited | undefined {
   const match = pattern(wanted.match, term);
   const text = bareText(term(wanted.line));
-  const goes = (line: Line): boolean => (match === undefined ? line.text === text : match.test(line.text));
+  const goes = (line: Line): boolean => (match ? match.test(line.text) : line.text === text);
   const gone = lines.filter(goes);
   if (gone.length === 0) return undefined;
   return { lines: lines.filter((line) => !goes(line)), from: gone.map((line) => line.text).join('\n') };

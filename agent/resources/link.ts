@@ -16,10 +16,10 @@ export const linkResource: Resource<'link'> = {
   check: foreseeing(async (system, wanted, context) => {
     const path = cleanPath(wanted.path);
     const stat = await system.stat(path);
-    if (stat !== undefined && stat.type !== 'link' && !wanted.force) {
+    if (stat && stat.type !== 'link' && !wanted.force) {
       throw wrongType(path, stat.type, 'a symbolic link');
     }
-    if (wanted.state === 'absent') return stat === undefined ? [] : [removal(stat)];
+    if (wanted.state === 'absent') return stat ? [removal(stat)] : [];
     return differences(system, { path, stat, target: targetOf(wanted) }, context);
   }),
 
@@ -28,7 +28,7 @@ export const linkResource: Resource<'link'> = {
     const stat = await system.stat(path);
     const removes = changes.some((change) => change.action === 'remove');
     // A directory cannot be replaced in one step; everything else can.
-    if (stat !== undefined && (removes || stat.type === 'directory')) {
+    if (stat && (removes || stat.type === 'directory')) {
       await system.remove(path, { recursive: wanted.force });
     }
     if (!removes) await system.makeLink(path, targetOf(wanted));
@@ -42,7 +42,7 @@ async function differences(
   context: CheckContext,
 ): Promise<readonly Change[]> {
   const { path, stat, target } = link;
-  if (stat === undefined) {
+  if (!stat) {
     await checkParent(system, path, context);
     return [{ ...absentToPresent, to: `link to ${target}` }];
   }

@@ -34,6 +34,6 @@ export async function checkParent(system: SystemReader, path: string, context: C
   const maker = vagueMaker(context.pending);
   if (maker !== undefined) throw new Unforeseen(`${parent} is not there yet; ${maker} may make it`);
   const other = await system.stat(parent);
-  if (other !== undefined && other.type !== 'link') throw wrongType(parent, other.type, 'a directory');
+  if (other && other.type !== 'link') throw wrongType(parent, other.type, 'a directory');
   throw refusal('file.parent-missing', `${path}: its directory ${parent} does not exist`);
 }

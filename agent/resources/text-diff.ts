@@ -22,7 +22,7 @@ export function textDiff(before: Buffer, after: Buffer): string {
   if (before.length > byteLimit || after.length > byteLimit) return summary;
   const edits = compare(a, b);
   const lines = edits && hunks(edits);
-  return lines === undefined || lines.length > lineLimit ? summary : lines.join('\n');
+  return !lines || lines.length > lineLimit ? summary : lines.join('\n');
 }
 
 function isBinary(bytes: Buffer): boolean {

@@ -58,14 +58,13 @@ async function checkEdit<W extends TextShape>(
   const stat = await system.stat(path);
   const writers = writersOf(context.pending, path);
   const whole = writers.find(({ kind }) => kind !== 'line' && kind !== 'block');
-  if (whole !== undefined) throw new Unforeseen(`${whole.id} would write ${path} first`);
-  if (stat === undefined)
-    return missing(system, { path, writer: writers[0]?.id }, wanted, context, { property, edit });
+  if (whole) throw new Unforeseen(`${whole.id} would write ${path} first`);
+  if (!stat) return missing(system, { path, writer: writers[0]?.id }, wanted, context, { property, edit });
   if (stat.type !== 'file') throw wrongType(path, stat.type, 'a regular file');
   const result = await editFile(system, path, wanted, edit);
   const ownership =
     wanted.state === 'absent' ? [] : await ownershipChanges(system, stat, { ownership: wanted }, context);
-  if (result === undefined) return ownership;
+  if (!result) return ownership;
   const { from, to } = result.edited;
   const diff = textDiff(result.before, result.after);
   return [{ ...makeChange('update', property, from, to), diff }, ...ownership];
@@ -81,11 +80,11 @@ async function applyEdit<W extends TextShape>(
   const path = cleanPath(wanted.path);
   if (changes.some((change) => change.action === 'create' || change.property === property)) {
     const result = await editFile(system, path, wanted, edit);
-    if (result !== undefined) await system.replaceFile(path, { bytes: result.after }, optionsOf(wanted));
+    if (result) await system.replaceFile(path, { bytes: result.after }, optionsOf(wanted));
     return;
   }
   const ownership = announcedOwnership(wanted, changes);
-  if (ownership !== undefined) await system.setOwnership(path, ownership);
+  if (ownership) await system.setOwnership(path, ownership);
 }
 
 /** A regular expression of the policy. Throws resource.failed naming it. */

@@ -70,7 +70,7 @@ export function insertPlace(
   { after, before }: { readonly after: RegExp | undefined; readonly before: RegExp | undefined },
 ): number {
   for (const [pattern, offset] of [[after, 1] as const, [before, 0] as const]) {
-    for (let place = lines.length - 1; pattern !== undefined && place >= 0; place -= 1) {
+    for (let place = lines.length - 1; pattern && place >= 0; place -= 1) {
       if (pattern.test(lines[place]?.text ?? '')) return place + offset;
     }
   }

@@ -35,7 +35,7 @@ export function differences(
   compare('shell', '-s', [account.shell, wanted.shell]);
   compare('home', '-d', [account.home, wanted.home, ...(context.movesHome ? ['-m'] : [])]);
   const supplementary = groupDifference(wanted, context.groups, wanted.group ?? primary);
-  return supplementary === undefined ? found : [...found, supplementary];
+  return supplementary ? [...found, supplementary] : found;
 }
 
 /** The argv that makes an account. `sameNamed`: a group of the account's name exists already. */
@@ -61,7 +61,7 @@ function groupDifference(
   groups: readonly UnixGroup[],
   primary: string,
 ): Difference | undefined {
-  if (wanted.groups === undefined) return undefined;
+  if (!wanted.groups) return undefined;
   const current = groups
     .filter(({ name, members }) => name !== primary && members.includes(wanted.user))
     .map(({ name }) => name);

@@ -20,9 +20,9 @@ import { differences, useraddArgv } from './user-difference.ts';
 export const userResource: Resource<'user'> = {
   async check(system, wanted, context) {
     const account = await findAccount(system, wanted.user);
-    if (wanted.state === 'absent') return account === undefined ? [] : [makeChange('remove', 'user')];
+    if (wanted.state === 'absent') return account ? [makeChange('remove', 'user')] : [];
     await refuseConflicts(system, wanted, context.pending);
-    if (account === undefined) {
+    if (!account) {
       if (concernsPassword(wanted)) comparePassword(wanted, '!');
       return [makeChange('create', 'user')];
     }
@@ -37,7 +37,7 @@ export const userResource: Resource<'user'> = {
       await runAccountTool(system, ['userdel', ...(wanted.removeHome ? ['-r'] : []), wanted.user]);
       return undefined;
     }
-    if (account === undefined) await create(system, wanted);
+    if (!account) await create(system, wanted);
     else await modify(system, wanted, account);
     if (concernsPassword(wanted)) await setPassword(system, wanted);
     return undefined;
@@ -45,7 +45,7 @@ export const userResource: Resource<'user'> = {
 
   async observe(system, wanted): Promise<Registered> {
     const account = await findAccount(system, wanted.user);
-    if (account === undefined) return {};
+    if (!account) return {};
     const { uid, gid, home, shell } = account;
     return { uid, gid, home, shell };
   },
@@ -78,7 +78,7 @@ async function accountDifferences(system: SystemReader, wanted: UserShape, accou
     wanted.createHome === true &&
     wanted.home !== undefined &&
     (await system.stat(account.home)) !== undefined &&
-    (await system.stat(wanted.home)) === undefined;
+    !(await system.stat(wanted.home));
   return differences(wanted, account, { groups: await system.groups(), movesHome });
 }
 
@@ -86,7 +86,7 @@ async function accountDifferences(system: SystemReader, wanted: UserShape, accou
 async function lacksHome(system: SystemReader, wanted: UserShape, account: Account): Promise<boolean> {
   if (!wanted.createHome) return false;
   const places = [account.home, wanted.home ?? account.home];
-  for (const place of places) if ((await system.stat(place)) !== undefined) return false;
+  for (const place of places) if (await system.stat(place)) return false;
   return true;
 }
 
@@ -114,10 +114,10 @@ async function modify(system: System, wanted: UserShape, account: Account): Prom
 /** As useradd -m does it: the skeleton's files, handed over when all of them are there. */
 async function makeHome(system: System, user: string): Promise<void> {
   const account = await findAccount(system, user);
-  if (account === undefined) return;
+  if (!account) return;
   const { home, uid, gid } = account;
   await system.makeDirectory(home, { mode: '0700' });
-  if ((await system.stat('/etc/skel')) !== undefined) {
+  if (await system.stat('/etc/skel')) {
     await runAccountTool(system, ['cp', '-R', '-P', '/etc/skel/.', home]);
   }
   await system.setOwnership(home, { mode: '0700' });

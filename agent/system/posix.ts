@@ -48,7 +48,7 @@ class PosixSystem extends PosixReader implements System {
         ...(await this.#source(content)),
         mode: modeOf(options.mode),
         validate: async (temporary) => {
-          if (options.validate !== undefined) await this.#validate(path, temporary, options.validate);
+          if (options.validate) await this.#validate(path, temporary, options.validate);
           this.#refuseAborted(`write ${path}`);
         },
         backup: options.backup ? `${path}.${compactTime(new Date())}` : undefined,

@@ -112,7 +112,7 @@ export class PosixReader implements SystemReader {
   once<T>(key: string, read: () => Promise<T>): Promise<T> {
     const { memory } = this.options;
     const known = memory.get(key);
-    if (known !== undefined) return known as Promise<T>;
+    if (known) return known as Promise<T>;
     const reading = read();
     memory.set(key, reading);
     reading.catch(() => {
@@ -129,7 +129,7 @@ export class PosixReader implements SystemReader {
   #reading<T>(path: string, use: (handle: FileHandle) => Promise<T>): Promise<T | undefined> {
     return guarded('read', `read ${path}`, async () => {
       const handle = await orUndefined(open(path, constants.O_RDONLY | constants.O_NONBLOCK));
-      if (handle === undefined) return undefined;
+      if (!handle) return undefined;
       try {
         if (!(await handle.stat()).isFile()) {
           throw refusal('file.wrong-type', `${path} is not a regular file`);

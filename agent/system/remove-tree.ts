@@ -25,7 +25,7 @@ async function refuseMounts(path: string): Promise<void> {
   const below = real === '/' ? '/' : `${real}/`;
   const mounts = parseMounts(await readFile(mountTablePath, 'utf8'));
   const mount = mounts.find((entry) => entry.path === real || entry.path.startsWith(below));
-  if (mount !== undefined) throw crossing(mount.path);
+  if (mount) throw crossing(mount.path);
 }
 
 async function empty(directory: string, place: { device: number; shown: string }): Promise<void> {

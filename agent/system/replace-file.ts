@@ -65,7 +65,7 @@ export async function replaceFileSafely(path: string, replacement: Replacement):
       await handle.close();
     }
     await replacement.validate(temporary);
-    if (old !== undefined && replacement.backup !== undefined) await keep(path, replacement.backup);
+    if (old && replacement.backup !== undefined) await keep(path, replacement.backup);
     await rename(temporary, path);
   } catch (error) {
     await unlink(temporary).catch(() => {});
@@ -84,7 +84,7 @@ export async function removeLeftovers(directory: string): Promise<void> {
 
 async function existing(path: string): Promise<Stats | undefined> {
   const stats = await orUndefined(lstat(path), ['ENOENT']);
-  if (stats === undefined || stats.isFile()) return stats;
+  if (!stats || stats.isFile()) return stats;
   throw refusal('file.wrong-type', `${path} exists and is not a regular file`);
 }
 
@@ -94,7 +94,7 @@ async function own(handle: FileHandle, old: Stats | undefined, wanted: Replaceme
   const uid = wanted.uid === -1 ? (old?.uid ?? fresh.uid) : wanted.uid;
   const gid = wanted.gid === -1 ? (old?.gid ?? fresh.gid) : wanted.gid;
   if (uid !== fresh.uid || gid !== fresh.gid) await handle.chown(uid, gid);
-  const mode = wanted.mode ?? (old === undefined ? newFileMode : old.mode & 0o7777);
+  const mode = wanted.mode ?? (old ? old.mode & 0o7777 : newFileMode);
   await handle.chmod(mode);
   return mode;
 }
@@ -113,7 +113,7 @@ export async function writeContent(
       done += (await handle.write(part, done, part.length - done)).bytesWritten;
     }
   }
-  if (expected === undefined) return;
+  if (!expected) return;
   if (size !== expected.size || hash.digest('hex') !== expected.sha256) {
     throw refusal('blob.corrupt', `the content ${expected.sha256.slice(0, 12)} did not arrive as announced`);
   }

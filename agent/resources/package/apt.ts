@@ -46,7 +46,7 @@ export const aptManager: PackageManager = {
 
   async observe(system, wanted) {
     const found = await find(system, wanted);
-    return { version: found !== undefined && isInstalled(found) ? found.version : null };
+    return { version: found && isInstalled(found) ? found.version : null };
   },
 };
 
@@ -59,12 +59,12 @@ async function isSatisfied(system: SystemReader, wanted: PackageShape): Promise<
   const database = await dpkgDatabase(system);
   const found = findPackage(database, wanted.package);
   const { version } = wanted;
-  if (found !== undefined && isInstalled(found)) return version === undefined || found.version === version;
+  if (found && isInstalled(found)) return version === undefined || found.version === version;
   return findProvider(database, wanted.package, version) !== undefined;
 }
 
 function removals(wanted: PackageShape, found: DpkgPackage | undefined): readonly Change[] {
-  if (found === undefined || found.status === 'not-installed') return [];
+  if (!found || found.status === 'not-installed') return [];
   if (found.status !== 'config-files') return [makeChange('remove', 'package', found.version)];
   return wanted.purge ? [makeChange('remove', 'configuration')] : [];
 }
@@ -72,7 +72,7 @@ function removals(wanted: PackageShape, found: DpkgPackage | undefined): readonl
 async function upgrade(system: SystemReader, wanted: PackageShape): Promise<readonly Change[]> {
   const found = await find(system, wanted);
   const candidate = (await aptPolicyOf(system, wanted.package))?.candidate;
-  if (found === undefined || candidate === undefined || candidate === found.version) return [];
+  if (!found || candidate === undefined || candidate === found.version) return [];
   return [makeChange('update', 'version', found.version, candidate)];
 }
 
@@ -82,14 +82,14 @@ function arrival(
   policy: AptPolicy | undefined,
 ): Change {
   const to = wanted.version ?? policy?.candidate;
-  return found === undefined || !isInstalled(found)
-    ? makeChange('create', 'package', undefined, to)
-    : makeChange('update', 'version', found.version, to);
+  return found && isInstalled(found)
+    ? makeChange('update', 'version', found.version, to)
+    : makeChange('create', 'package', undefined, to);
 }
 
 /** What apt surely cannot get, as text for people; undefined when it can, or may. */
 function whatIsMissing(wanted: PackageShape, policy: AptPolicy | undefined): string | undefined {
-  if (policy === undefined) return `the package ${wanted.package}`;
+  if (!policy) return `the package ${wanted.package}`;
   const { version } = wanted;
   const isThere = version === undefined || policy.versions.length === 0 || policy.versions.includes(version);
   return isThere

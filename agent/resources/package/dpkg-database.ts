@@ -48,7 +48,7 @@ export function parseDpkg(texts: readonly string[]): DpkgDatabase {
   const packages = new Map<string, DpkgPackage>();
   for (const stanza of texts.flatMap((text) => text.split(/\n{2,}/))) {
     const entry = parseStanza(stanza);
-    if (entry !== undefined) packages.set(`${entry.name}:${entry.architecture}`, entry);
+    if (entry) packages.set(`${entry.name}:${entry.architecture}`, entry);
   }
   const named = new Map<string, DpkgPackage[]>();
   const providing = new Map<string, DpkgPackage[]>();
@@ -112,6 +112,6 @@ function parseStanza(stanza: string): DpkgPackage | undefined {
 
 function add<T>(index: Map<string, T[]>, key: string, value: T): void {
   const list = index.get(key);
-  if (list === undefined) index.set(key, [value]);
+  if (!list) index.set(key, [value]);
   else list.push(value);
 }

@@ -37,7 +37,7 @@ export const packageResource: Resource<'package'> = {
 function managerOf(system: SystemReader): PackageManager {
   const name = system.facts.packageManager ?? 'none';
   const manager = managers[name];
-  if (manager !== undefined) return manager;
+  if (manager) return manager;
   const what = name === 'none' ? 'no known package manager' : `the package manager ${name}`;
   throw refusal('package.unsupported', `this host has ${what}, which Towline cannot drive`);
 }

@@ -32,7 +32,7 @@ export const serviceResource: Resource<'service'> = {
 function managerOf(system: SystemReader, unit: string): ServiceManager {
   const name = system.facts.initSystem ?? 'none';
   const manager = managers[name];
-  if (manager !== undefined) return manager;
+  if (manager) return manager;
   const what = name === 'none' ? 'no init system' : `the init system ${name}`;
   throw refusal('service.unsupported', `${unit} cannot be managed: this host runs ${what}, not systemd`);
 }

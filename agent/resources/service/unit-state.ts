@@ -72,7 +72,7 @@ export function unitChanges(unit: UnitState, wanted: ServiceShape): readonly Cha
     : !isEnabled;
   if (wanted.enabled !== undefined && !isMet) changes.push(flip('enabled', !wanted.enabled));
   const act = stateChange(unit, wanted.state);
-  return act === undefined ? changes : [...changes, act];
+  return act ? [...changes, act] : changes;
 }
 
 function stateChange(unit: UnitState, state: ServiceShape['state']): Change | undefined {
