@@ -6,6 +6,7 @@
  */
 
 import type { Readable, Writable } from 'node:stream';
+import { deferred } from './deferred.ts';
 import { decodeMessage, encodeMessage } from './protocol/codec.ts';
 import {
   type Chunk,
@@ -35,6 +36,9 @@ export interface ChannelListener {
 /** Events kept while there is no credit, and sent in one frame; output beyond it is dropped and said so. */
 const eventBacklogBytes = 1024 * 1024;
 
+/** Output that must not be dropped waits while more than this is queued. */
+const roomyBytes = eventBacklogBytes / 8;
+
 /** Whole silent heartbeats besides the one in which something was heard last: less than three in all. */
 const silentBeatsLimit = 2;
 
@@ -53,6 +57,7 @@ export class Channel {
   #credit = 0;
   #flushing = false;
   #dropping = false;
+  #room = deferred<void>();
   #ended = false;
   readonly #sources = new Map<object, () => Buffer[] | undefined>();
   #pouring = false;
@@ -84,6 +89,11 @@ export class Channel {
     if (event.event !== 'output' || !isOver) return this.#enqueue(call, event, bytes);
     if (!this.#dropping) this.#enqueue(call, { ...event, text: '… output dropped\n' });
     this.#dropping = true;
+  }
+
+  /** Settles when few bytes of events are queued; undefined when that is so. */
+  room(): Promise<void> | undefined {
+    return this.#queuedBytes > roomyBytes ? this.#room.promise : undefined;
   }
 
   #enqueue(call: number, event: AgentEvent, bytes = JSON.stringify(event).length): void {
@@ -129,14 +139,14 @@ export class Channel {
   #pour(): void {
     if (this.#pouring || this.#output.writableNeedDrain) return;
     const [first] = this.#sources;
-    if (first === undefined) return;
+    if (!first) return;
     const [source, next] = first;
     this.#sources.delete(source);
     this.#pouring = true;
     setImmediate(() => {
       this.#pouring = false;
       const frame = next();
-      if (frame !== undefined) {
+      if (frame) {
         this.#writeParts(frame);
         this.#sources.set(source, next);
       }
@@ -185,6 +195,9 @@ export class Channel {
       this.#credit -= bytes;
       this.#write({ type: 'events', id: call, events: batch.map((queued) => queued.event) });
     }
+    if (this.#queuedBytes > roomyBytes) return;
+    this.#room.resolve();
+    this.#room = deferred();
   }
 
   #write(message: AgentMessage): void {

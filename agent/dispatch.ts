@@ -46,7 +46,7 @@ export class Dispatcher {
     this.#options = options;
     const { channel, blobs, agent, code } = options;
     const fetch = async (content: Content) =>
-      code !== undefined && content.sha256 === agent ? [code] : blobs.open(content);
+      code && content.sha256 === agent ? [code] : blobs.open(content);
     this.programs = new Programs(channel, new ContentCache(fetch));
   }
 
@@ -127,8 +127,10 @@ export class Dispatcher {
         signal: stop,
         stdin: message.stdin,
         cwd: message.cwd,
-        onOutput: (stream, text) =>
-          channel.event(message.id, { event: 'output', resource: '', stream, text }),
+        onOutput(stream, text) {
+          channel.event(message.id, { event: 'output', resource: '', stream, text });
+          return channel.room();
+        },
       });
       const late = ended.timedOut
         ? agentProblem('resource.timeout', `not done after ${message.timeout} seconds`)

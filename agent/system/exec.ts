@@ -81,14 +81,22 @@ export function startProgram(
 
 function follow(child: StartedProgram, options: ProgramOptions, done: (result: RunResult) => void): void {
   const tails = { stdout: new OutputTail(), stderr: new OutputTail() };
-  const ender = endOnReason(child.pid, options);
   let isOver = false;
   let drained: NodeJS.Timeout | undefined;
+  const sources = [child.stdout, child.stderr];
+  const awaitSilence = (): void => {
+    clearTimeout(drained);
+    if (isOver && !sources.some((source) => source?.isPaused())) drained = setTimeout(finish, drain);
+  };
+  const goOn = (): void => {
+    for (const source of sources) source?.resume();
+    awaitSilence();
+  };
+  const ender = endOnReason(child.pid, options, goOn);
   const finish = (): void => {
     clearTimeout(drained);
     ender.stop();
-    child.stdout?.destroy();
-    child.stderr?.destroy();
+    for (const source of sources) source?.destroy();
     for (const stream of ['stdout', 'stderr'] as const) say(options, stream, tails[stream].rest());
     done({
       status: child.exitCode,
@@ -98,14 +106,15 @@ function follow(child: StartedProgram, options: ProgramOptions, done: (result: R
       timedOut: ender.reason() === 'timeout',
     });
   };
-  const awaitSilence = (): void => {
-    clearTimeout(drained);
-    drained = setTimeout(finish, drain);
-  };
   for (const stream of ['stdout', 'stderr'] as const) {
-    child[stream]?.on('data', (chunk: Buffer) => {
-      say(options, stream, tails[stream].push(chunk));
-      if (isOver) awaitSilence();
+    const source = child[stream];
+    source?.on('data', (chunk: Buffer) => {
+      const room = say(options, stream, tails[stream].push(chunk));
+      if (room && !ender.reason()) {
+        source.pause();
+        void room.then(goOn);
+      }
+      awaitSilence();
     });
   }
   child.stdin?.on('error', () => child.stdin?.destroy());
@@ -117,8 +126,8 @@ function follow(child: StartedProgram, options: ProgramOptions, done: (result: R
   child.once('close', finish);
 }
 
-/** Ends the group at the timeout or on abort, whichever is first. */
-function endOnReason(group: number, options: ProgramOptions) {
+/** Ends the group at the timeout or on abort, whichever is first, and says when it does. */
+function endOnReason(group: number, options: ProgramOptions, ending: () => void) {
   let reason: 'timeout' | 'abort' | undefined;
   let timer: NodeJS.Timeout | undefined;
   const end = (why: 'timeout' | 'abort'): void => {
@@ -127,6 +136,7 @@ function endOnReason(group: number, options: ProgramOptions) {
     clearTimeout(timer);
     signalGroup(group, 'SIGTERM');
     timer = setTimeout(signalGroup, grace, group, 'SIGKILL');
+    ending();
   };
   const abort = (): void => end('abort');
   options.signal?.addEventListener('abort', abort, { once: true });
@@ -150,8 +160,8 @@ export function signalGroup(group: number, signal: 'SIGTERM' | 'SIGKILL'): void 
   }
 }
 
-function say(options: ProgramOptions, stream: 'stdout' | 'stderr', text: string): void {
-  if (text !== '') options.onOutput?.(stream, text);
+function say({ onOutput }: ProgramOptions, stream: 'stdout' | 'stderr', text: string) {
+  return text === '' ? undefined : onOutput?.(stream, text);
 }
 
 const reasons: Readonly<Record<string, string>> = {

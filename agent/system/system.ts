@@ -102,8 +102,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>> | undefined;
   /** Seconds; the process group is ended at the end of it. */
   readonly timeout?: number | undefined;
-  /** Sees output as it comes. */
-  readonly onOutput?: ((stream: 'stdout' | 'stderr', text: string) => void) | undefined;
+  /** Sees output as it comes; until what it gives has settled, or the program is to end, more stays where it is. */
+  readonly onOutput?: ((stream: 'stdout' | 'stderr', text: string) => Promise<void> | undefined) | undefined;
 }
 
 /** What apply may use besides reading. */

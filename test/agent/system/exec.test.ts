@@ -90,7 +90,7 @@ describe('runProgram', () => {
     const running = runProgram(sh('echo up; sleep 300'), {
       signal: controller.signal,
       timeout: 300,
-      onOutput: () => controller.abort(),
+      onOutput: () => void controller.abort(),
     });
     expect(await running).toMatchObject({ signal: 'SIGTERM', timedOut: false, stdout: 'up\n' });
     expect(await codeOf(runProgram(['true'], { signal: controller.signal }))).toBe('agent.cancelled');
