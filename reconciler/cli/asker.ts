@@ -25,9 +25,9 @@ export function createAsker(
   const ask = async ({ prompt, echo, remarks = [] }: Question): Promise<Answer> => {
     const release = hold();
     try {
-      for (const remark of remarks) stderr.write(`${style.paint('dim', style.clean(remark))}\n`);
-      stderr.write(style.paint('strong', style.clean(prompt)));
-      const line = await readLine(surroundings, stdin, echo);
+      const said = remarks.map((remark) => `${style.paint('dim', style.clean(remark))}\n`);
+      const question = said.join('') + style.paint('strong', style.clean(prompt));
+      const line = await readLine(surroundings, stdin, { question, echo });
       stderr.write('\n');
       return line === undefined ? { kind: 'declined' } : { kind: 'answered', text: new Secret(line) };
     } finally {
@@ -55,7 +55,7 @@ const keys = {
 function readLine(
   { stderr, interrupted, interrupt }: Surroundings,
   stdin: TerminalInput,
-  echo: boolean,
+  { question, echo }: { readonly question: string; readonly echo: boolean },
 ): Promise<string | undefined> {
   const { promise, resolve } = Promise.withResolvers<string | undefined>();
   const decoder = new StringDecoder('utf8');
@@ -97,6 +97,8 @@ function readLine(
   stdin.setRawMode?.(true);
   stdin.on('data', onData);
   stdin.resume();
+  // Not before: the terminal itself would show what is typed as soon as the question can be read.
+  stderr.write(question);
   return promise;
 }
 
