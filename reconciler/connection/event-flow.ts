@@ -15,6 +15,8 @@ import type { PendingCalls } from './pending-calls.ts';
 export const eventsPerConverge = 256 * 1024 * 1024;
 /** Characters of events that share a frame, at most; one large event comes alone. */
 const eventsPerFrame = 2 * eventWindow;
+/** Credit goes back in portions of at least so many characters: the agent has the rest of its window meanwhile. */
+const creditFrom = eventWindow / 4;
 /** What an event costs at least: the work of taking it. */
 const leastEventCost = 64;
 
@@ -23,8 +25,9 @@ type Events = Extract<AgentMessage, { type: 'events' }>;
 export class EventFlow {
   readonly #line: AgentLine;
   readonly #calls: PendingCalls;
-  /** Credit to give back as soon as the line takes it. */
+  /** Credit to give back as soon as it is worth a message and the line takes it. */
   #owed = 0;
+  #isOnItsWay = false;
 
   constructor(line: AgentLine, calls: PendingCalls) {
     this.#line = line;
@@ -51,12 +54,13 @@ export class EventFlow {
 
   /** Gives credit back once the line takes it, all that is owed by then in one message. */
   #giveCredit(bytes: number): void {
-    const isOnItsWay = this.#owed > 0;
     this.#owed += bytes;
-    if (isOnItsWay) return;
+    if (this.#isOnItsWay || this.#owed < creditFrom) return;
+    this.#isOnItsWay = true;
     void this.#line.writer.ready().then(() => {
       if (this.#line.isOpen) this.#line.writer.message({ type: 'credit', bytes: this.#owed });
       this.#owed = 0;
+      this.#isOnItsWay = false;
     });
   }
 }

@@ -17,6 +17,7 @@ import {
   streamWindow,
 } from '../../../agent/protocol/frame.ts';
 import { planContents } from '../../../agent/protocol/plan.ts';
+import { eventWindow } from '../../../reconciler/connection/agent-line.ts';
 import {
   type AgentSession,
   openSession,
@@ -243,14 +244,17 @@ describe('an agent that', () => {
     });
   });
 
-  it('prints a lot in small pieces gets back exactly the credit it used', async () => {
+  it('prints a lot in small pieces gets back exactly the credit it used, in few messages', async () => {
     const decoder = new FrameDecoder();
     let credit = 0;
+    let grants = 0;
     const agent = new SimulatedAgent({
       heard: (bytes) => {
         for (const { body, type } of decoder.push(bytes)) {
           const said = type === frameTypes.message ? JSON.parse(body.toString()) : {};
-          if (said.type === 'credit') credit += said.bytes;
+          if (said.type !== 'credit') continue;
+          credit += said.bytes;
+          grants += 1;
         }
       },
     });
@@ -273,8 +277,12 @@ describe('an agent that', () => {
       );
       await turn();
     }
+    expect(used - credit).toBeLessThan(eventWindow / 4);
+    const last = { ...output(0), text: 'x'.repeat(eventWindow / 4) };
+    agent.push(plain({ type: 'events', id: 1, events: [last] }));
     await turn();
-    expect(credit).toBe(used);
+    expect(credit).toBe(used + JSON.stringify(last).length);
+    expect(grants).toBeLessThan(6);
     agent.exit({ status: 1, signal: null });
     expect(await converging).toMatchObject({ ok: false, problem: { code: 'line.lost' } });
   });

@@ -35,6 +35,15 @@ function options(
   return { ...base, ...more, deadlines: { ...base.deadlines, ...deadlines } };
 }
 
+/** A process that has ended meanwhile needs no signal. */
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'ESRCH' });
+  }
+}
+
 async function connect(
   spec: ConnectionSpec,
   ssh = options(),
@@ -300,10 +309,11 @@ describe.skipIf(!hasSshd)('a real OpenSSH server', () => {
   it('notices by keepalive that a stopped server is gone', async () => {
     const connection = await connect({ ...spec, hostKeys: 'ignore' }, options({ keepalive: 100 }));
     if (!connection.ok) throw new Error(connection.problem.message);
+    // Processes of earlier connections may be about to end.
     const stopped = sshd.children();
-    for (const pid of stopped) process.kill(pid, 'SIGSTOP');
+    for (const pid of stopped) signal(pid, 'SIGSTOP');
     expect(await connection.value.ended).toContain('Keepalive');
-    for (const pid of stopped) process.kill(pid, 'SIGCONT');
+    for (const pid of stopped) signal(pid, 'SIGCONT');
   });
 
   it('lets in a key that only the ssh-agent can use, and goes on when the ssh-agent is dead', async () => {
