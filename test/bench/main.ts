@@ -1,73 +1,84 @@
 /**
- * `npm run bench`: all benches, or those named; figures with their budgets, as a table or as JSON lines.
- * Invariant: exit status 1 when a budget is not met or a bench fails, 0 otherwise.
+ * `npm run bench`: all benches, or those named; figures with their budgets and peers, as a table, as files and as pictures.
+ * Invariant: exit status 1 when a budget is not met or a bench fails or takes too long, 0 otherwise; what was measured is written all the same.
  * Never part of the test command: it judges times.
  */
 
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 import { fleetAvailable } from '../fleet/available.ts';
-import { apply40Resources } from './apply-40-resources.ts';
-import { apply100Commands } from './apply-100-commands.ts';
 import { type Bench, type Figure, isMet } from './bench.ts';
-import { coldConnect } from './cold-connect.ts';
-import { plan10k } from './plan-10k.ts';
-import { stream } from './stream.ts';
-import { watchLatency } from './watch-latency.ts';
+import { benches } from './benches.ts';
+import { bringPeers } from './peers/peers.ts';
+import { profiling, release } from './release.ts';
+import { jsonLine, type Outcome, textLine } from './report/table.ts';
+import { writeResults } from './report/write.ts';
 
-const benches: readonly Bench[] = [
-  watchLatency,
-  plan10k,
-  apply100Commands,
-  apply40Resources,
-  coldConnect,
-  stream,
-];
+const usualFolder = join(import.meta.dirname, '../../bench-results');
+const tell = (text: string): void => {
+  process.stderr.write(`${text}\n`);
+};
 
-const options = process.argv.slice(2).filter((word) => word.startsWith('-'));
-const names = process.argv.slice(2).filter((word) => !word.startsWith('-'));
-const json = options.includes('--json');
-const unknown = [
-  ...names.filter((name) => !benches.some((bench) => bench.name === name)),
-  ...options.filter((option) => option !== '--json'),
-];
-
-if (unknown.length > 0) {
-  const known = benches.map((bench) => `  ${bench.name.padEnd(20)} ${bench.summary}`).join('\n');
-  process.stderr.write(
-    `no bench ${unknown.join(', ')}\nusage: npm run bench -- [--json] [NAME…]\n${known}\n`,
-  );
-  process.exitCode = 64;
-} else {
-  const obstacle = fleetAvailable();
-  if (obstacle !== undefined) process.stderr.write(`benches with hosts cannot run here: ${obstacle}\n`);
-  for (const bench of benches) if (names.length === 0 || names.includes(bench.name)) await show(bench);
-}
-
-async function show(bench: Bench): Promise<void> {
-  if (!json) process.stdout.write(`\n${bench.name}: ${bench.summary}\n`);
-  const figures = await bench.run().catch((error: unknown) => {
-    process.stderr.write(`${bench.name} failed: ${error instanceof Error ? error.stack : error}\n`);
-    process.exitCode = 1;
-    return [];
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { json: { type: 'boolean', default: false }, out: { type: 'string', default: usualFolder } },
   });
-  for (const figure of figures) {
-    if (isMet(figure) === false) process.exitCode = 1;
-    process.stdout.write(json ? jsonLine(bench, figure) : textLine(figure));
+  const unknown = positionals.filter((name) => !benches.some((bench) => bench.name === name));
+  if (unknown.length > 0) return usage(`no bench ${unknown.join(', ')}`);
+  const obstacle = fleetAvailable();
+  if (obstacle !== undefined) tell(`benches with hosts cannot run here: ${obstacle}`);
+  const peers = bringPeers(tell);
+  const remarks = peers.lacking === undefined ? [] : [`Ratios are missing: ${peers.lacking}.`];
+  await release();
+  const outcomes: Outcome[] = [];
+  for (const bench of benches) {
+    if (positionals.length > 0 && !positionals.includes(bench.name)) continue;
+    const outcome = await measured(bench);
+    outcomes.push(outcome);
+    show(outcome, values.json);
+    writeResults(resolve(values.out), outcomes, remarks);
   }
+  tell(`written to ${resolve(values.out)}`);
+  const bad = outcomes.some(({ figures, problem }) => problem !== undefined || figures.some(missed));
+  return bad ? 1 : 0;
 }
 
-function jsonLine(bench: Bench, figure: Figure): string {
-  return `${JSON.stringify({ bench: bench.name, ...figure, met: isMet(figure) })}\n`;
+const missed = (figure: Figure): boolean => isMet(figure) === false;
+
+/** In a process of its own; one that takes too long is ended, with what it started. */
+async function measured(bench: Bench): Promise<Outcome> {
+  const startedAt = performance.now();
+  const child = fork(join(import.meta.dirname, 'run-one.ts'), [bench.name], {
+    execArgv: ['--expose-gc', ...profiling()],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  const timer = setTimeout(() => child.kill('SIGTERM'), bench.minutes * 60_000);
+  let figures: readonly Figure[] | undefined;
+  child.once('message', (message) => {
+    figures = message as readonly Figure[];
+  });
+  const [status, signal] = await once(child, 'close');
+  clearTimeout(timer);
+  const seconds = (performance.now() - startedAt) / 1000;
+  if (figures !== undefined) return { bench, figures, seconds };
+  const problem =
+    signal === 'SIGTERM' ? `it took longer than ${bench.minutes} minutes` : `it ended with ${status}`;
+  tell(`${bench.name} failed: ${problem}`);
+  return { bench, figures: [], problem, seconds };
 }
 
-function textLine(figure: Figure): string {
-  const { name, value, unit, budget } = figure;
-  const shown = `${digits(value)} ${unit}`.padStart(14);
-  const met = isMet(figure);
-  const verdict =
-    met === undefined ? '' : `  budget ${digits(budget as number)} ${unit}: ${met ? 'met' : 'NOT MET'}`;
-  return `  ${name.padEnd(52)}${shown}${verdict}\n`;
+function show({ bench, figures, seconds }: Outcome, json: boolean): void {
+  if (!json) process.stdout.write(`\n${bench.name}: ${bench.summary} (${seconds.toFixed(0)} s)\n`);
+  for (const figure of figures) process.stdout.write(json ? jsonLine(bench.name, figure) : textLine(figure));
 }
 
-function digits(value: number): string {
-  return Number.isInteger(value) ? String(value) : value.toFixed(value < 10 ? 2 : 1);
+function usage(problem: string): number {
+  const known = benches.map((bench) => `  ${bench.name.padEnd(20)} ${bench.summary}`).join('\n');
+  tell(`${problem}\nusage: npm run bench -- [--json] [--out DIR] [NAME…]\n${known}`);
+  return 64;
 }
+
+process.exitCode = await main().catch((error: unknown) => usage(String(error)));

@@ -1,12 +1,13 @@
 /**
- * A reconciler's inside without hosts: a real repository, a real state, the steps of a run up to the plan.
- * Invariant: the ledger is filled through the Store with the plans the policy gives; no line is ever opened.
+ * A reconciler in this process: a real repository, a real state, the steps of a run, with or without lines to hosts.
+ * Invariant: the ledger is filled through the Store with the plans the policy gives; without a pool no line is ever opened.
  * Never measures.
  */
 
 import { failure, type Result } from '../../agent/protocol/problem.ts';
 import { builtInDefaults } from '../../inventory/defaults.ts';
 import { systemClock } from '../../reconciler/base/clock.ts';
+import type { RunMode, RunOutcome } from '../../reconciler/base/event.ts';
 import { connectionProblem } from '../../reconciler/base/problem-codes/connection.ts';
 import { Claims } from '../../reconciler/claims.ts';
 import type { SessionPool } from '../../reconciler/connection/session.ts';
@@ -31,6 +32,14 @@ export interface Planner {
   plan(): Promise<Planned>;
   /** A run that counts, as a reconciler makes it for every commit; fails when it finds anything to do. */
   settle(): Promise<void>;
+  /** A whole run with its hosts; fails unless it ends as expected. */
+  run(
+    mode: Extract<RunMode, 'apply' | 'drift-report'>,
+    outcome: RunOutcome,
+    limitHosts?: readonly string[],
+  ): Promise<Planned>;
+  /** How often the worker evaluated a role for a host since the start. */
+  evaluations(): number;
   /** Writes what a plan wants into the ledger, as if it had been applied. */
   record(run: Run): Promise<void>;
   close(): Promise<void>;
@@ -43,7 +52,11 @@ export function must<T>(result: Result<T>): T {
 }
 
 /** Opens the parts of a reconciler for a repository and a state directory. */
-export async function openPlanner(repository: string, stateDirectory: string): Promise<Planner> {
+export async function openPlanner(
+  repository: string,
+  stateDirectory: string,
+  pool: SessionPool = noLines,
+): Promise<Planner> {
   const store = must(await openStore(stateDirectory, { mode: 'write' }));
   const source = must(
     await openSource(repository, {
@@ -57,7 +70,7 @@ export async function openPlanner(repository: string, stateDirectory: string): P
   const services: Services = {
     store,
     facts: await FactsBook.open(store.facts, true),
-    pool: noLines,
+    pool,
     engine,
     clock: systemClock,
     defaults: builtInDefaults,
@@ -71,7 +84,10 @@ export async function openPlanner(repository: string, stateDirectory: string): P
     worktree: false,
     now: () => systemClock.now(),
   });
-  const reconciled = async (how: Pick<RunRequest, 'mode' | 'offline' | 'records'>): Promise<Planned> => {
+  const reconciled = async (
+    how: Pick<RunRequest, 'mode' | 'offline' | 'records'>,
+    limitHosts: readonly string[] = [],
+  ): Promise<Planned & { readonly outcome: RunOutcome }> => {
     const startedAt = performance.now();
     const { environments: found, problems } = await environments.discover();
     const [environment] = found;
@@ -82,7 +98,7 @@ export async function openPlanner(repository: string, stateDirectory: string): P
         environment,
         trigger: 'manual',
         force: false,
-        limitHosts: [],
+        limitHosts,
         limitGroups: [],
         extraVariables: {},
       },
@@ -91,7 +107,7 @@ export async function openPlanner(repository: string, stateDirectory: string): P
     const summary = await reconcile(run);
     const milliseconds = performance.now() - startedAt;
     if (summary.problem !== undefined) throw new Error(JSON.stringify(run.problems));
-    return { run, milliseconds };
+    return { run, milliseconds, outcome: summary.outcome };
   };
   return {
     store,
@@ -100,8 +116,15 @@ export async function openPlanner(repository: string, stateDirectory: string): P
       const { run } = await reconciled({ mode: 'apply', offline: false, records: true });
       if (run.rollout !== undefined) throw new Error('there was something to do');
     },
+    run: async (mode, outcome, limitHosts = []) => {
+      const done = await reconciled({ mode, offline: false, records: true }, limitHosts);
+      if (done.outcome !== outcome) throw new Error(`a run ended with ${done.outcome} instead of ${outcome}`);
+      return done;
+    },
+    evaluations: () => engine.counters.evaluations,
     record: (run) => record(store, run),
     close: async () => {
+      await pool.close('the bench is done');
       await Promise.all([engine.close(), source.close()]);
       await store.close();
     },

@@ -89,7 +89,10 @@ export class SimulatedAgent {
 }
 
 /** An agent that answers what it is asked, as an honest one with nothing to do. */
-export function honestAgent(answer: (message: ReconcilerMessage) => readonly AgentMessage[]): SimulatedAgent {
+export function honestAgent(
+  answer: (message: ReconcilerMessage) => readonly AgentMessage[],
+  hello: HelloMessage = plainHello(),
+): SimulatedAgent {
   const decoder = new FrameDecoder();
   const agent = new SimulatedAgent({
     heard: (bytes) => {
@@ -101,7 +104,7 @@ export function honestAgent(answer: (message: ReconcilerMessage) => readonly Age
       }
     },
   });
-  agent.say(plainHello());
+  agent.say(hello);
   return agent;
 }
 

@@ -40,6 +40,8 @@ export class TcpLink {
   #quality: LinkQuality;
   #silent = false;
   #watch: ((way: Way) => void) | undefined;
+  #turns = 0;
+  #lastWay: Way | undefined;
 
   private constructor(target: { readonly host: string; readonly port: number }, quality: LinkQuality) {
     this.#target = target;
@@ -66,7 +68,14 @@ export class TcpLink {
     return { ...this.#crossed[way] };
   }
 
+  /** How often the direction has changed since the last `reset`, the first bytes included: a round trip is two. */
+  get turns(): number {
+    return this.#turns;
+  }
+
   reset(): void {
+    this.#turns = 0;
+    this.#lastWay = undefined;
     for (const crossed of Object.values(this.#crossed)) Object.assign(crossed, { bytes: 0, segments: 0 });
   }
 
@@ -146,6 +155,8 @@ export class TcpLink {
       if (this.#silent) return;
       this.#crossed[way].bytes += bytes.length;
       this.#crossed[way].segments += 1;
+      if (this.#lastWay !== way) this.#turns += 1;
+      this.#lastWay = way;
       const { delay = 0, rate } = this.#quality;
       const now = performance.now();
       free = Math.max(free, now) + (rate === undefined ? 0 : (bytes.length * 1000) / rate);

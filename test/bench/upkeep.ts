@@ -1,0 +1,145 @@
+/**
+ * What keeping hosts in order costs: processor time for 1,000 resource checks and memory, of controller and agent, and of an agent at rest.
+ * Invariant: processor time is judged against a fixed piece of work done in the same run, memory in MiB; a fifth more than recorded fails.
+ * Never judges wall-clock time.
+ */
+
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { ConnectionPool, poolOptions } from '../../reconciler/connection/pool.ts';
+import { type Bench, type Figure, median } from './bench.ts';
+import { openPlanner } from './planner.ts';
+import { onStage, type Stage } from './stage.ts';
+import { thousandFiles, thousandRole } from './thousand-files.ts';
+
+/** What was measured last; a run may be a fifth above. Processor time as a share of the reference work's. */
+const recorded = {
+  controllerTime: 1,
+  agentTime: 1,
+  controllerMemory: 150,
+  agentMemory: 60,
+  idleAgentMemory: 50,
+};
+const tolerance = 1.2;
+const rounds = 7;
+const ticksPerSecond = 100;
+const idleSeconds = 5;
+
+export const upkeep: Bench = {
+  name: 'upkeep',
+  summary: 'processor time and memory for 1,000 resource checks, of controller and agent; an agent at rest',
+  minutes: 2,
+  run: () => {
+    const files = { ...thousandRole(0), ...thousandFiles(0) };
+    return onStage({ hosts: 1, user: 'root', files }, async (stage) => [
+      ...(await looking(stage)),
+      ...(await residentReconciler(stage)),
+    ]);
+  },
+};
+
+interface Round {
+  readonly reference: number;
+  readonly controller: number;
+  readonly agent: number;
+}
+
+async function looking(stage: Stage): Promise<readonly Figure[]> {
+  const pool = new ConnectionPool(poolOptions(() => {}));
+  const reconciler = await openPlanner(stage.policy, join(stage.state, 'looking'), pool);
+  await reconciler.run('apply', 'done');
+  const taken: Round[] = [];
+  for (let round = 0; round <= rounds; round += 1) {
+    const reference = referenceWork();
+    const before = { controller: ownTime(), agent: agentTime(stage) };
+    await reconciler.run('drift-report', 'done');
+    const [controller, agent] = [ownTime() - before.controller, agentTime(stage) - before.agent];
+    if (round > 0) taken.push({ reference, controller, agent });
+  }
+  const memory = agentMemory(stage);
+  await reconciler.close();
+  const reference = median(taken.map((one) => one.reference));
+  const mean = (part: 'controller' | 'agent'): number =>
+    taken.reduce((sum, one) => sum + one[part], 0) / taken.length;
+  const time = (name: string, value: number, share: number): Figure => ({
+    ...{ name, value, unit: 'ms', beside: { 'reference work': reference } },
+    budget: { of: 'reference work', share: share * tolerance },
+  });
+  return [
+    time('controller: processor time for 1,000 checks', mean('controller'), recorded.controllerTime),
+    time('agent: processor time for 1,000 checks', mean('agent'), recorded.agentTime),
+    memoryFigure('agent after 8,000 checks: resident memory', memory, recorded.agentMemory),
+  ];
+}
+
+/** A reconciler as people run it, after a role of 1,000 files, and its agent. */
+async function residentReconciler(stage: Stage): Promise<readonly Figure[]> {
+  const running = stage.start(['watch', '--json']);
+  await running.event((event) => event.type === 'run-finished');
+  await pause(1000);
+  const [controller, idle, before] = [memoryOf(running.pid), agentMemory(stage), agentTime(stage)];
+  await pause(idleSeconds * 1000);
+  const idleTime = ((agentTime(stage) - before) * 60) / idleSeconds;
+  await running.stop();
+  return [
+    memoryFigure(
+      'controller after a role of 1,000 files: resident memory',
+      controller,
+      recorded.controllerMemory,
+    ),
+    memoryFigure('agent at rest: resident memory', idle, recorded.idleAgentMemory),
+    { name: 'agent at rest: processor time a minute', value: idleTime, unit: 'ms' },
+  ];
+}
+
+function memoryFigure(name: string, value: number, last: number): Figure {
+  return { name, value, unit: 'MiB', budget: { most: last * tolerance } };
+}
+
+/** Milliseconds of processor time that hashing and JSON of a fixed size take on this machine now. */
+function referenceWork(): number {
+  const startedAt = ownTime();
+  const rows = Array.from({ length: 20_000 }, (_, index) => ({
+    index,
+    name: `row ${index}`,
+    on: index % 3 === 0,
+  }));
+  let bytes = 0;
+  for (let turn = 0; turn < 5; turn += 1) {
+    const text = JSON.stringify(JSON.parse(JSON.stringify(rows)));
+    bytes += createHash('sha256').update(text).digest().length;
+  }
+  if (bytes !== 160) throw new Error('the reference work went wrong');
+  return ownTime() - startedAt;
+}
+
+/** Milliseconds of processor time of this process so far, all threads. */
+function ownTime(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+function agentPid(stage: Stage): number {
+  const [pid] = stage.fleet.hosts[0]?.agentPids() ?? [];
+  if (pid === undefined) throw new Error('there is no agent');
+  return pid;
+}
+
+/** Milliseconds of processor time of the agent so far. */
+function agentTime(stage: Stage): number {
+  const text = readFileSync(`/proc/${agentPid(stage)}/stat`, 'utf8');
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / ticksPerSecond;
+}
+
+function agentMemory(stage: Stage): number {
+  return memoryOf(agentPid(stage));
+}
+
+/** MiB. */
+function memoryOf(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) / 1024;
+}
