@@ -208,6 +208,17 @@ function registering(pool: SessionPool, secrets: SecretRegistry): SessionPool {
       learn(spec);
       return pool.open(spec, signal);
     },
+    survey(signal) {
+      const survey = pool.survey(signal);
+      return {
+        reach: (spec) => {
+          learn(spec);
+          return survey.reach(spec);
+        },
+        measure: (way) => survey.measure(way),
+        end: () => survey.end(),
+      };
+    },
     sessions: () => pool.sessions(),
     onLost: (listener) => pool.onLost(listener),
     close: (reason) => pool.close(reason),

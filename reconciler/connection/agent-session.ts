@@ -7,6 +7,7 @@
 import type { AgentEvent, AgentMessage, ConvergeResult, HelloMessage } from '../../agent/protocol/message.ts';
 import { failure, type Problem, placed, type Result, success } from '../../agent/protocol/problem.ts';
 import { PROTOCOL_VERSION } from '../../agent/protocol/version.ts';
+import { stopwatch } from '../base/clock.ts';
 import { hintedAgentProblem as agentProblem } from '../base/problem-codes/agent.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
 import { AgentLine } from './agent-line.ts';
@@ -126,11 +127,11 @@ export class AgentSession implements HostSession {
   }
 
   async ping(): Promise<Result<number>> {
-    const start = performance.now();
+    const passed = stopwatch();
     const answered = await this.#ask('pong', (id) => this.#line.writer.message({ type: 'ping', id }), {
       deadline: this.#deadlines.ping,
     });
-    return answered.ok ? success(performance.now() - start) : answered;
+    return answered.ok ? success(passed()) : answered;
   }
 
   /** Beside the call in hand: a program that cannot start has an end that says so. */

@@ -7,7 +7,7 @@
 import type { Problem } from '../../agent/protocol/problem.ts';
 import { contextsToRecycle, idleContexts } from './recycling.ts';
 import type { HostSession } from './session.ts';
-import { UsedSession } from './used-session.ts';
+import { type OpenedSession, UsedSession } from './used-session.ts';
 
 export interface KeepOptions {
   readonly contextsPerHost: number;
@@ -39,7 +39,7 @@ export class KeptSessions {
   }
 
   /** Keeps a session that was just opened. */
-  keep(key: string, opened: HostSession): UsedSession {
+  keep(key: string, opened: OpenedSession): UsedSession {
     const session = new UsedSession(opened, this.#options.now);
     this.#sessions.set(key, session);
     void session.ended.then((problem) => {

@@ -56,6 +56,14 @@ export interface Runner {
   start(command: string, options: StartOptions): Promise<Result<RemoteProcess>>;
 }
 
+/** What can be told of an open line besides running commands over it. */
+export interface MeasuredLine {
+  /** Milliseconds from the first packet until it could be used, without what was waited for before. */
+  readonly setUpMilliseconds: number;
+  /** Milliseconds to its far end and back; absent where nothing there answers but programs. */
+  roundTrip?(): Promise<Result<number>>;
+}
+
 /** Keeps the last lines of a stream of text, bounded, for a Problem to carry. */
 export class LastLines {
   readonly #lines: number;

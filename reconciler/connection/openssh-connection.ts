@@ -10,7 +10,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { failure, type Result, success } from '../../agent/protocol/problem.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
-import type { Exit, RemoteProcess, Runner, StartOptions } from './line.ts';
+import type { Exit, MeasuredLine, RemoteProcess, Runner, StartOptions } from './line.ts';
 import type { OpensshFolder } from './openssh-folder.ts';
 import { lastWords } from './openssh-problem.ts';
 import { destination } from './openssh-words.ts';
@@ -29,6 +29,8 @@ interface Parts {
   readonly folder: OpensshFolder;
   readonly program: string;
   readonly deadlines: Pick<SshDeadlines, 'channel'>;
+  /** Until the client had its connection, through all hosts before. */
+  readonly setUpMilliseconds: number;
 }
 
 interface Client {
@@ -46,7 +48,7 @@ const masterGrace = 500;
 /** The client's own word for a failure that is not the command's. */
 const clientFailure = 255;
 
-export class OpensshConnection implements Runner {
+export class OpensshConnection implements Runner, MeasuredLine {
   /** Settles when the connection is gone, with why. */
   readonly ended: Promise<string>;
   readonly #spec: ConnectionSpec;
@@ -66,6 +68,11 @@ export class OpensshConnection implements Runner {
       await parts.folder.remove();
       return this.#lost;
     });
+  }
+
+  /** Of the whole chain: one client opens it, and nobody tells when each host let it by. */
+  get setUpMilliseconds(): number {
+    return this.#parts.setUpMilliseconds;
   }
 
   get isOpen(): boolean {

@@ -7,8 +7,9 @@
 import { spawn } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { failure, type Problem, type Result, success } from '../../agent/protocol/problem.ts';
+import { failure, type Problem, placed, type Result, success } from '../../agent/protocol/problem.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
+import { stopwatch } from '../base/clock.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
 import { type MasterProcess, OpensshConnection } from './openssh-connection.ts';
 import { OpensshFolder } from './openssh-folder.ts';
@@ -71,9 +72,11 @@ async function openIn(
   const own = ['-M', '-N', '-S', socket, '-o', 'ControlPersist=no'];
   const [program = 'ssh', ...rest] = words;
   const line = [program, ...own, ...rest, ...destination(spec)];
+  const passed = stopwatch();
   const master = startMaster(line, environment);
   const allowed = (deadlines.tcp + deadlines.handshake + deadlines.auth) * chain.length;
   const state = await ready(master, socket, { deadline: allowed, signal: options.signal });
+  const setUpMilliseconds = passed();
   const logs = await readLogs(folder, chain);
   const problem = state === 'ready' ? keyProblem(logs) : startProblem({ spec, state, logs, master, allowed });
   if (problem !== undefined) {
@@ -82,7 +85,7 @@ async function openIn(
   }
   folder.stopAnswering();
   warn(logs, options);
-  return success(new OpensshConnection(spec, { master, folder, program, deadlines }));
+  return success(new OpensshConnection(spec, { master, folder, program, deadlines, setUpMilliseconds }));
 }
 
 interface HopLog {
@@ -200,7 +203,8 @@ function startProblem({ spec, state, logs, master, allowed }: Failed): Problem {
   const all = `${/stdio forwarding failed/.test(before) ? `${before}\n` : ''}${said}\n${master.said}`;
   const problem = opensshProblem(hop, all, 'ssh ended without a word');
   if (hop === spec) return problem;
-  return { ...problem, message: `${hop.host}, which ${spec.host} is reached through: ${problem.message}` };
+  const message = `${hop.host}, which ${spec.host} is reached through: ${problem.message}`;
+  return { ...problem, message, cause: placed(problem, { host: hop.host }) };
 }
 
 function keyProblem(logs: readonly HopLog[]): Problem | undefined {

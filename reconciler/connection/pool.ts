@@ -5,14 +5,7 @@
  */
 
 import { setTimeout as pause } from 'node:timers/promises';
-import {
-  failure,
-  type Problem,
-  ProblemError,
-  placed,
-  type Result,
-  success,
-} from '../../agent/protocol/problem.ts';
+import { failure, type Problem, ProblemError, type Result, success } from '../../agent/protocol/problem.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 import {
   builtInDefaults,
@@ -20,6 +13,7 @@ import {
   type RuntimeDefaults,
   type TuningDefaults,
 } from '../../inventory/defaults.ts';
+import { monotonic, stopwatch } from '../base/clock.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
 import type { AgentBundle } from './agent-bundle.ts';
 import { agentBundle } from './agent-bundle.ts';
@@ -29,16 +23,18 @@ import { defaultKnownHosts, onceEach } from './host-keys.ts';
 import { KeptSessions } from './kept-sessions.ts';
 import type { Runner } from './line.ts';
 import { routeSources } from './route-sources.ts';
-import { Routes } from './routes.ts';
+import { type RouteSources, Routes } from './routes.ts';
 import type { RuntimeShipping } from './runtime/shipping.ts';
 import { startWithRuntime } from './runtime/start-with-runtime.ts';
-import type { HostSession, SessionPool } from './session.ts';
+import type { HostSession, SessionPool, Survey } from './session.ts';
 import { contextKey } from './spec-key.ts';
 import type { SshOptions } from './ssh.ts';
 import { ownSshConfig, SshConfig } from './ssh-config.ts';
 import { sshDeadlines } from './ssh-connection.ts';
 import { ownCredentials } from './ssh-credentials.ts';
-import type { UsedSession } from './used-session.ts';
+import { unlessAborted } from './unless-aborted.ts';
+import type { OpenedSession, UsedSession } from './used-session.ts';
+import { WaySurvey } from './way-survey.ts';
 
 export interface PoolOptions {
   readonly ssh: SshOptions;
@@ -83,6 +79,7 @@ export function poolOptions(
 
 export class ConnectionPool implements SessionPool {
   readonly #options: PoolOptions;
+  readonly #sources: RouteSources;
   readonly #routes: Routes;
   readonly #starting: Gate;
   readonly #attempts = new Map<string, Promise<Result<UsedSession>>>();
@@ -93,41 +90,53 @@ export class ConnectionPool implements SessionPool {
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.#routes = new Routes(
-      routeSources({
-        ssh: { ...options.ssh, signal: this.#abort.signal },
-        atOnce: options.atOnce,
-        tuning: options.tuning,
-        opensshConfig: options.opensshConfig,
-        session: (spec) => this.#parent(spec),
-      }),
-    );
+    this.#sources = routeSources({
+      ssh: { ...options.ssh, signal: this.#abort.signal },
+      atOnce: options.atOnce,
+      tuning: options.tuning,
+      opensshConfig: options.opensshConfig,
+      session: (spec) => this.#parent(spec),
+    });
+    this.#routes = new Routes(this.#sources);
     this.#starting = new Gate(options.atOnce);
     const { contextsPerHost, idleClose } = options.tuning;
-    const now = options.now ?? (() => performance.now());
-    this.#sessions = new KeptSessions({ contextsPerHost, idleClose, now }, (host, problem) => {
-      for (const listener of this.#listeners) listener(host, problem);
-    });
+    this.#sessions = new KeptSessions(
+      { contextsPerHost, idleClose, now: options.now ?? monotonic },
+      (host, problem) => {
+        for (const listener of this.#listeners) listener(host, problem);
+      },
+    );
   }
 
   async open(asked: ConnectionSpec, signal?: AbortSignal): Promise<Result<UsedSession>> {
-    const { host } = asked;
-    const { sshConfig } = this.#options;
-    const before = this.#refusal(host, signal);
-    if (before !== undefined) return failure(before);
-    let spec = asked;
-    if (sshConfig !== undefined) {
-      const resolved = await sshConfig.resolve(asked);
-      if (!resolved.ok) return resolved;
-      const meanwhile = this.#refusal(host, signal);
-      if (meanwhile !== undefined) return failure(meanwhile);
-      spec = resolved.value;
-    }
+    const resolved = await this.#resolve(asked, signal);
+    if (!resolved.ok) return resolved;
+    const spec = resolved.value;
     const key = contextKey(spec);
     const open = this.#sessions.find(key);
     if (open !== undefined) return success(open);
     const attempt = this.#attempts.get(key) ?? this.#attempt(key, spec);
-    return signal === undefined ? attempt : unlessAborted(attempt, host, signal);
+    return unlessAborted(attempt, asked.host, { signal });
+  }
+
+  survey(signal?: AbortSignal): Survey {
+    return new WaySurvey({
+      resolve: (spec) => this.#resolve(spec, signal),
+      line: (spec) =>
+        unlessAborted(this.#sources.ssh2(spec), spec.host, { signal, late: ({ release }) => release() }),
+      session: (spec) => this.open(spec, signal),
+    });
+  }
+
+  /** The spec with what ssh's configuration says, unless nothing is opened any more. */
+  async #resolve(asked: ConnectionSpec, signal: AbortSignal | undefined): Promise<Result<ConnectionSpec>> {
+    const { sshConfig } = this.#options;
+    const before = this.#refusal(asked.host, signal);
+    if (before !== undefined) return failure(before);
+    if (sshConfig === undefined) return success(asked);
+    const resolved = await sshConfig.resolve(asked);
+    const meanwhile = this.#refusal(asked.host, signal);
+    return resolved.ok && meanwhile !== undefined ? failure(meanwhile) : resolved;
   }
 
   #refusal(host: string, signal: AbortSignal | undefined): Problem | undefined {
@@ -161,24 +170,25 @@ export class ConnectionPool implements SessionPool {
       this.#attempts.delete(key);
       if (!opened.ok) return opened;
       if (this.#closed === undefined) return success(this.#sessions.keep(key, opened.value));
-      void opened.value.close(this.#closed);
+      void opened.value.session.close(this.#closed);
       return failure(connectionProblem('line.closed', this.#closed, { where: { host: spec.host } }));
     });
     this.#attempts.set(key, attempt);
     return attempt;
   }
 
-  async #connect(spec: ConnectionSpec): Promise<Result<HostSession>> {
+  async #connect(spec: ConnectionSpec): Promise<Result<OpenedSession>> {
     const reached = await this.#routes.reach(spec);
     if (!reached.ok) return reached;
     const lease = reached.value;
-    const session = await this.#start(lease.runner, lease.spec);
-    if (session.ok) {
-      void session.value.ended.then(() => lease.release());
-      return session;
+    const started = await this.#start(lease.runner, lease.spec);
+    if (started.ok) {
+      const { session, agent } = started.value;
+      void session.ended.then(() => lease.release());
+      return success({ session, setUp: { line: lease.line?.setUpMilliseconds, agent } });
     }
     lease.release();
-    return failure(lease.explain(session.problem));
+    return failure(lease.explain(started.problem));
   }
 
   /** A session that others are reached through. */
@@ -187,18 +197,24 @@ export class ConnectionPool implements SessionPool {
     return opened.ok ? success({ session: opened.value, release: opened.value.hold() }) : opened;
   }
 
-  #start(runner: Runner, spec: ConnectionSpec): Promise<Result<HostSession>> {
+  #start(
+    runner: Runner,
+    spec: ConnectionSpec,
+  ): Promise<Result<{ readonly session: HostSession; readonly agent: number }>> {
     const { startDeadline, session } = this.#options;
     return this.#starting.pass(async () => {
       const bundle = await this.#bundle();
       if (!bundle.ok) return bundle;
+      const passed = stopwatch();
       const agent = await startWithRuntime(runner, spec, {
         shipping: this.#options.shipping,
         bundle: bundle.value,
         startDeadline: spec.become === undefined ? startDeadline : startDeadline * 2,
         signal: this.#abort.signal,
       });
-      return agent.ok ? openSession(spec.host, agent.value, session) : agent;
+      if (!agent.ok) return agent;
+      const opened = await openSession(spec.host, agent.value, session);
+      return opened.ok ? success({ session: opened.value, agent: passed() }) : opened;
     });
   }
 
@@ -210,18 +226,4 @@ export class ConnectionPool implements SessionPool {
       throw error;
     }
   }
-}
-
-/** Stops waiting when the signal says so; the attempt goes on for the others who wait. */
-function unlessAborted(
-  attempt: Promise<Result<UsedSession>>,
-  host: string,
-  signal: AbortSignal,
-): Promise<Result<UsedSession>> {
-  const { promise, resolve } = Promise.withResolvers<Result<UsedSession>>();
-  const problem = placed(connectionProblem('line.cancelled', 'cancelled while connecting'), { host });
-  const cancel = (): void => resolve(failure(problem));
-  signal.addEventListener('abort', cancel);
-  void attempt.then(resolve).finally(() => signal.removeEventListener('abort', cancel));
-  return promise;
 }

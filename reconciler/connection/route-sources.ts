@@ -55,9 +55,13 @@ export function routeSources(options: RouteOptions): RouteSources {
     ssh2: async (spec) => {
       const lease = await ssh2.acquire(spec);
       if (!lease.ok) return lease;
-      return success({ runner: lease.value.connection, release: () => lease.value.release() });
+      const { connection: runner, line } = lease.value;
+      return success({ runner, line, release: () => lease.value.release() });
     },
-    openssh: (spec) => openssh.acquire(spec),
+    openssh: async (spec) => {
+      const lease = await openssh.acquire(spec);
+      return lease.ok ? success({ ...lease.value, line: lease.value.runner }) : lease;
+    },
     agent: async (spec) => {
       const lease = await options.session(spec);
       if (!lease.ok) return lease;

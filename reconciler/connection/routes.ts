@@ -8,7 +8,7 @@ import { failure, type Problem, type Result, success } from '../../agent/protoco
 import type { ConnectionSpec, ContainerKind } from '../../inventory/connection-spec.ts';
 import { containerRunner } from './container-runner.ts';
 import { containerKind, containerPrograms, explainContainer } from './kinds/programs.ts';
-import type { Exit, RemoteProcess, Runner, StartOptions } from './line.ts';
+import type { Exit, MeasuredLine, RemoteProcess, Runner, StartOptions } from './line.ts';
 import { localRunner } from './local.ts';
 
 /** The way to one host; `relayed` and containers with a parent go through the parent's agent. */
@@ -48,6 +48,8 @@ export interface RunnerLease {
   readonly runner: Runner;
   /** What is left to do at the far end: the account to become, unless the way itself entered as it. */
   readonly spec: ConnectionSpec;
+  /** The line below, where one of its own leads there. */
+  readonly line?: MeasuredLine | undefined;
   /** Says in the way's own words why an agent did not start. */
   explain(problem: Problem): Problem;
   release(): void;
@@ -56,6 +58,7 @@ export interface RunnerLease {
 /** A Runner somewhere, until released. */
 export interface Lease {
   readonly runner: Runner;
+  readonly line?: MeasuredLine | undefined;
   release(): void;
 }
 
@@ -135,8 +138,8 @@ function leased(lease: Result<Lease>, spec: ConnectionSpec): Result<RunnerLease>
   return lease.ok ? success(plainLease(lease.value, spec)) : lease;
 }
 
-function plainLease({ runner, release }: Lease, spec: ConnectionSpec): RunnerLease {
-  return { runner, spec, explain: (problem) => problem, release };
+function plainLease({ runner, line, release }: Lease, spec: ConnectionSpec): RunnerLease {
+  return { runner, line, spec, explain: (problem) => problem, release };
 }
 
 /** The parent's trouble as the child's, with the parent's name. */

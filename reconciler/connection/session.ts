@@ -8,7 +8,7 @@ import type { Facts } from '../../agent/protocol/facts.ts';
 import type { AgentEvent, ConvergeMode, ConvergeResult, HelloMessage } from '../../agent/protocol/message.ts';
 import type { RolePlan } from '../../agent/protocol/plan.ts';
 import type { Problem, Result } from '../../agent/protocol/problem.ts';
-import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
+import type { ConnectionSpec, ContainerKind } from '../../inventory/connection-spec.ts';
 import type { ContentStore } from '../base/content.ts';
 import type { RemoteProcess } from './line.ts';
 
@@ -61,10 +61,45 @@ export interface HostSession {
   readonly traffic: { readonly sent: number; readonly received: number };
 }
 
+/** How a hop is reached: from here, or with help of the hop before it, through a stream of it or by its agent. */
+export type HopKind = 'ssh' | 'tunnel' | 'openssh' | 'relayed' | 'local' | ContainerKind;
+
+/** One host on a way, and what could be measured of it; what is absent could not. */
+export interface Hop {
+  readonly host: string;
+  readonly kind: HopKind;
+  /** Until it could be used, once the hops before it could: the login, and the start of its agent where one runs. */
+  readonly setUpMilliseconds?: number | undefined;
+  /** The part of that for the agent, where it can be told from the login. */
+  readonly agentMilliseconds?: number | undefined;
+  /** From here to there and back over the open lines: the quickest of a few. */
+  readonly roundTripMilliseconds?: number | undefined;
+  /** Why the way ends here. */
+  readonly problem?: Problem | undefined;
+}
+
+export interface Way {
+  /** Outermost first, up to the host itself or to the one where the way ends. */
+  readonly hops: readonly Hop[];
+  /** Open, unless the way ends before. */
+  readonly session?: HostSession | undefined;
+}
+
+/** Measures ways to hosts; a hop that several share is measured once. */
+export interface Survey {
+  /** Reaches a host as anything else would, hop by hop, and tells how long each took. */
+  reach(spec: ConnectionSpec): Promise<Way>;
+  /** Adds the round trips; worth most while nothing else goes on. */
+  measure(way: Way): Promise<Way>;
+  /** Gives back what it held on the ways. */
+  end(): void;
+}
+
 /** Gives sessions and keeps them: one line per connection, one attempt per host however many ask. */
 export interface SessionPool {
   /** An open session, reused when there is one. */
   open(spec: ConnectionSpec, signal?: AbortSignal): Promise<Result<HostSession>>;
+  survey(signal?: AbortSignal): Survey;
   /** The open sessions. */
   sessions(): readonly HostSession[];
   /** Called when a session of the pool ends by itself. */

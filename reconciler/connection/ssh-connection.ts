@@ -8,9 +8,11 @@ import type { Duplex } from 'node:stream';
 import type { Client, ClientChannel } from 'ssh2';
 import { failure, type Result, success } from '../../agent/protocol/problem.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
+import { stopwatch } from '../base/clock.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
-import type { Exit, RemoteProcess, Runner, StartOptions } from './line.ts';
+import type { Exit, MeasuredLine, RemoteProcess, Runner, StartOptions } from './line.ts';
 import { guardReceiveWindow } from './receive-window.ts';
+import { destroySocket, signOfLife } from './ssh2-internals.ts';
 import { unreachable } from './tcp.ts';
 
 /** Milliseconds. */
@@ -30,22 +32,30 @@ export const sshDeadlines: SshDeadlines = {
   keepalive: 15_000,
 };
 
+export interface ConnectionParts {
+  readonly deadlines: SshDeadlines;
+  readonly setUpMilliseconds: number;
+}
+
 /** An open, authenticated connection. */
-export class SshConnection implements Runner {
+export class SshConnection implements Runner, MeasuredLine {
   /** Settles when the connection is gone, with why. */
   readonly ended: Promise<string>;
   /** Sessions it takes, by what is known: sshd lets ten into one connection unless told otherwise. */
   mostSessions = 10;
+  /** Of the connection, the handshake and authentication, without what was waited for before. */
+  readonly setUpMilliseconds: number;
   readonly #client: Client;
   readonly #spec: ConnectionSpec;
   readonly #deadlines: SshDeadlines;
   #lost: string | undefined;
   #sessions = 0;
 
-  constructor(spec: ConnectionSpec, client: Client, deadlines: SshDeadlines) {
+  constructor(spec: ConnectionSpec, client: Client, parts: ConnectionParts) {
     this.#client = client;
     this.#spec = spec;
-    this.#deadlines = deadlines;
+    this.#deadlines = parts.deadlines;
+    this.setUpMilliseconds = parts.setUpMilliseconds;
     client.removeAllListeners('error');
     client.removeAllListeners('close');
     this.ended = new Promise((resolve) => {
@@ -85,19 +95,34 @@ export class SshConnection implements Runner {
     return failure({ ...unreachable(target, reason), cause: opened.problem });
   }
 
+  /** Milliseconds to the server at the far end and back. */
+  async roundTrip(): Promise<Result<number>> {
+    const where = { host: this.#spec.host };
+    const passed = stopwatch();
+    if (this.#lost === undefined) {
+      const { channel: deadline } = this.#deadlines;
+      const timer = setTimeout(() => this.end(`no sign of life within ${deadline / 1000} s`), deadline);
+      const isAlive = await Promise.race([signOfLife(this.#client), this.ended.then(() => false)]);
+      clearTimeout(timer);
+      if (isAlive) return success(passed());
+    }
+    const hint = 'The connection broke while it was measured; ask once more.';
+    return failure(connectionProblem('line.lost', this.#lost ?? 'the connection ended', { where, hint }));
+  }
+
   /** Ends the connection and all that runs over it, without waiting. */
   end(reason: string): void {
     this.#note(reason);
     this.#client.end();
     const client = this.#client;
-    const timer = setTimeout(() => client.destroy(), 1000);
+    const timer = setTimeout(() => destroySocket(client), 1000);
     void this.ended.then(() => clearTimeout(timer));
   }
 
   /** Ends the connection at once: what the far end still has to say is not heard. */
   #drop(reason: string): void {
     this.#note(reason);
-    this.#client.destroy();
+    destroySocket(this.#client);
   }
 
   #note(reason: string): string {

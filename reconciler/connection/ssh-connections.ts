@@ -9,7 +9,7 @@ import { failure, type Result, success } from '../../agent/protocol/problem.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 import { pauseAfter } from './connect-pace.ts';
 import type { Gate } from './gate.ts';
-import type { Runner } from './line.ts';
+import type { MeasuredLine, Runner } from './line.ts';
 import { isDropped, LoginGates } from './login-gates.ts';
 import { SpreadRunner } from './spread-runner.ts';
 import { connectSsh, type SshOptions } from './ssh.ts';
@@ -18,6 +18,8 @@ import type { SshConnection } from './ssh-connection.ts';
 /** The use of a way to an account, until released. */
 export interface Lease {
   readonly connection: Runner;
+  /** The first connection that commands run over. */
+  readonly line: MeasuredLine;
   release(): void;
 }
 
@@ -67,7 +69,7 @@ export class SshConnections {
     const first = await this.use(spec);
     if (!first.ok) return first;
     const runner = new SpreadRunner(spec.host, first.value, (place) => this.use(spec, place));
-    return success({ connection: runner, release: () => runner.release() });
+    return success({ connection: runner, line: first.value.connection, release: () => runner.release() });
   }
 
   /** The use of the connection for this login, or of a further one beside it. */

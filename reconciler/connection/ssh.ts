@@ -10,6 +10,7 @@ import type { Client, ClientErrorExtensions, ConnectConfig } from 'ssh2';
 import ssh2 from 'ssh2';
 import { failure, type Problem, type Result, success } from '../../agent/protocol/problem.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
+import { stopwatch } from '../base/clock.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
 import { AuthLedger } from './auth-ledger.ts';
 import { type HostKeyOptions, type HostKeyVerifier, hostKeyVerifier } from './host-keys.ts';
@@ -47,7 +48,9 @@ export async function connectSsh(
   const verifier = await hostKeyVerifier(spec, options.hostKeys);
   if (!verifier.ok) return verifier;
   const patience = new Patience();
+  let passed = stopwatch();
   const once = async (): Promise<Result<Client>> => {
+    passed = stopwatch();
     const socket = await openWay(spec, options, parent);
     if (!socket.ok) return socket;
     const ledger = new AuthLedger(user, credentials.value);
@@ -67,7 +70,9 @@ export async function connectSsh(
     await patience.waits;
     client = await once();
   }
-  return client.ok ? success(new SshConnection(spec, client.value, deadlinesOf(spec, options))) : client;
+  if (!client.ok) return client;
+  const parts = { deadlines: deadlinesOf(spec, options), setUpMilliseconds: passed() };
+  return success(new SshConnection(spec, client.value, parts));
 }
 
 function deadlinesOf({ ssh }: ConnectionSpec, { deadlines }: SshOptions): SshDeadlines {

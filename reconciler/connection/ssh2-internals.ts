@@ -1,9 +1,10 @@
 /**
- * The only place that reaches into the ssh2 library: proofs by certificate, and what a server says after each try.
+ * The only place that reaches into the ssh2 library: proofs by certificate, what a server says after each try, signs of life, ends.
  * Invariant: ssh2 is pinned to one version, and tests log in by certificate and after partial success to real servers.
  * Never changes the library for other connections.
  */
 
+import type { Duplex } from 'node:stream';
 import type { Client } from 'ssh2';
 import { sshString } from './ssh-blob.ts';
 
@@ -18,6 +19,7 @@ interface Protocol {
   readonly _cipher: { encrypt(packet: Buffer): void };
   readonly _authsQueue: string[];
   readonly _handlers: { USERAUTH_FAILURE?: FailureHandler };
+  ping(): void;
 }
 type FailureHandler = (
   protocol: Protocol,
@@ -27,6 +29,23 @@ type FailureHandler = (
 
 function protocolOf(client: Client): Protocol {
   return (client as unknown as { readonly _protocol: Protocol })._protocol;
+}
+
+/**
+ * Asks the server for a sign of life, as the keepalive does: servers answer requests in order, and this one with a refusal.
+ * False where the connection ends first.
+ */
+export function signOfLife(client: Client): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const { _callbacks: waiting } = client as unknown as { readonly _callbacks: ((end: unknown) => void)[] };
+  waiting.push((end) => resolve(!(end instanceof Error)));
+  protocolOf(client).ping();
+  return promise;
+}
+
+/** Ends the connection without a word; the library's own `destroy` does nothing once `end` was called. */
+export function destroySocket(client: Client): void {
+  (client as unknown as { readonly _sock?: Duplex })._sock?.destroy();
 }
 
 export interface Proof {

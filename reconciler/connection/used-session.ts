@@ -9,10 +9,25 @@ import type { RemoteProcess } from './line.ts';
 import type { ContextUse } from './recycling.ts';
 import type { ConvergeCall, ExecCall, HostSession } from './session.ts';
 
+/** How long it took to get a session, in milliseconds. */
+export interface SetUp {
+  /** The line, where one of its own leads there. */
+  readonly line?: number | undefined;
+  /** From the command that starts the agent, or what leads to it, until its hello. */
+  readonly agent: number;
+}
+
+/** A session that was just opened. */
+export interface OpenedSession {
+  readonly session: HostSession;
+  readonly setUp: SetUp;
+}
+
 export class UsedSession implements HostSession {
   readonly host: string;
   readonly hello: HostSession['hello'];
   readonly ended: HostSession['ended'];
+  readonly setUp: SetUp;
   readonly #session: HostSession;
   readonly #now: () => number;
   readonly #openedAt: number;
@@ -20,7 +35,8 @@ export class UsedSession implements HostSession {
   #calls = 0;
   #children = 0;
 
-  constructor(session: HostSession, now: () => number) {
+  constructor({ session, setUp }: OpenedSession, now: () => number) {
+    this.setUp = setUp;
     this.host = session.host;
     this.hello = session.hello;
     this.ended = session.ended;

@@ -50,7 +50,7 @@ export interface HostTools {
   readonly spreadSeconds: number;
   readonly tags?: readonly string[] | undefined;
   readonly skipTags?: readonly string[] | undefined;
-  readonly pool: SessionPool;
+  readonly pool: Pick<SessionPool, 'open' | 'sessions'>;
   /** Ships runtimes to hosts that have none; left out of what must not write on a host. */
   readonly shipping?: RuntimeShipping | undefined;
   readonly ledger: LedgerStore;

@@ -1,17 +1,19 @@
 /**
- * `towline ping`: which hosts answer, and how fast.
- * Invariant: every host gets a row; one that does not answer gets its reason.
+ * `towline ping`: which hosts answer, how fast, and what each hop on the way adds.
+ * Invariant: every host gets a row; one that does not answer gets the place where the way ends, and the reason.
  * Changes nothing on a host.
  */
 
 import { connectionFor } from '../../../inventory/connection.ts';
 import type { Inventory } from '../../../inventory/model.ts';
 import { limited } from '../../base/limited.ts';
+import type { Survey, Way } from '../../connection/session.ts';
+import type { Services } from '../../steps/run.ts';
 import { type Command, exitStatus } from '../command.ts';
 import { readFleet } from '../fleet.ts';
 import { refuse } from '../refuse.ts';
 import { type PingAnswer, pingView } from '../view/ping.ts';
-import { type Workspace, withWorkspace } from '../workspace.ts';
+import { withWorkspace } from '../workspace.ts';
 
 export const ping: Command = {
   name: 'ping',
@@ -31,35 +33,50 @@ export const ping: Command = {
       if (!fleet.ok) return refuse(invocation, fleet.problems);
       const { hosts, inventory, environment } = fleet.value;
       const signal = surroundings.interrupted;
-      const answers = await limited(hosts, { most: environment.parallel, signal }, ({ name }) =>
-        reach(workspace, inventory, { name, signal }),
+      const { services, output } = workspace;
+      const limit = { most: environment.parallel, signal };
+      const survey = services.pool.survey(signal);
+      const reached = await limited(hosts, limit, ({ name }) => reach(services, inventory, { name, survey }));
+      const ways = reached.filter((each) => each !== undefined);
+      // Not before all lines are open: setting one up would count into the round trips of the others.
+      const answers = await limited(ways, { most: limit.most }, async ({ host, way }) =>
+        answerOf(host, signal.aborted ? way : await survey.measure(way)),
       );
+      survey.end();
       const known = answers.filter((answer) => answer !== undefined);
-      workspace.output.document(known, (style, width) => pingView(known, style, width));
-      return known.some(({ problem }) => problem !== undefined) ? exitStatus.failure : exitStatus.done;
+      output.document(known, (style, width) => pingView(known, style, width));
+      return signal.aborted || known.some(({ problem }) => problem !== undefined)
+        ? exitStatus.failure
+        : exitStatus.done;
     });
     return typeof ended === 'number' ? ended : refuse(invocation, ended.refused);
   },
 };
 
+interface Reached {
+  readonly host: string;
+  readonly way: Way;
+}
+
 async function reach(
-  { services: { pool, clock, defaults } }: Workspace,
+  { defaults }: Pick<Services, 'defaults'>,
   inventory: Inventory,
-  { name, signal }: { readonly name: string; readonly signal: AbortSignal },
-): Promise<PingAnswer> {
+  { name, survey }: { readonly name: string; readonly survey: Survey },
+): Promise<Reached> {
   const spec = connectionFor(inventory, name, {}, defaults);
-  if (!spec.ok) return { host: name, problem: spec.problem };
-  const startedAt = clock.now();
-  const session = await pool.open(spec.value, signal);
-  if (!session.ok) return { host: name, problem: session.problem };
-  const connectMilliseconds = clock.now() - startedAt;
-  const answer = await session.value.ping();
-  if (!answer.ok) return { host: name, connectMilliseconds, problem: answer.problem };
-  const { facts, node } = session.value.hello;
+  if (spec.ok) return { host: name, way: await survey.reach(spec.value) };
+  return { host: name, way: { hops: [{ host: name, kind: 'ssh', problem: spec.problem }] } };
+}
+
+function answerOf(host: string, { hops, session }: Way): PingAnswer {
+  const last = hops.at(-1);
+  if (session === undefined) return { host, hops, problem: last?.problem };
+  const { facts, node } = session.hello;
   return {
-    host: name,
-    milliseconds: answer.value,
-    connectMilliseconds,
+    host,
+    hops,
+    milliseconds: last?.roundTripMilliseconds,
+    connectMilliseconds: hops.reduce((sum, { setUpMilliseconds = 0 }) => sum + setUpMilliseconds, 0),
     about: `${facts.account?.user ?? '?'}, node ${node.replace(/^v/, '')}`,
   };
 }

@@ -146,7 +146,15 @@ describe('the commands, from an empty state on', { timeout: 30_000 }, () => {
     expect(facts).toHaveProperty('os');
     expect((await run('facts', 'web-1')).stdout).toContain('os');
     const [answers] = jsonLines((await run('ping', '--json')).stdout);
-    expect(answers).toMatchObject([{ host: 'web-1' }, { host: 'web-2' }, { host: 'db-1' }]);
+    const measured = expect.any(Number);
+    expect(answers).toMatchObject(
+      ['web-1', 'web-2', 'db-1'].map((host) => ({
+        host,
+        hops: [{ host, kind: 'ssh', setUpMilliseconds: measured, roundTripMilliseconds: measured }],
+        milliseconds: measured,
+        connectMilliseconds: measured,
+      })),
+    );
     expect((await run('ping', '@fleet')).status).toBe(0);
     const echoed = await run('exec', 'web-*', '--', 'printf', '%s\\n%s', 'a', 'b\u001b[2J');
     expect(echoed.status).toBe(0);

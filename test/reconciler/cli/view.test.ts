@@ -9,6 +9,7 @@ import { type PingAnswer, pingView } from '../../../reconciler/cli/view/ping.ts'
 import { type PlanData, planView } from '../../../reconciler/cli/view/plan.ts';
 import { type ShowData, showView } from '../../../reconciler/cli/view/show.ts';
 import { type StatusData, statusView } from '../../../reconciler/cli/view/status.ts';
+import type { Hop } from '../../../reconciler/connection/session.ts';
 import { displayWidth } from '../../../reconciler/report/display-width.ts';
 import { makeStyle } from '../../../reconciler/report/style.ts';
 import { type BareEvent, stamped } from '../report/events.ts';
@@ -145,10 +146,41 @@ const facts: FactsData = {
   },
   problems: [problem],
 };
+const timeout = { ...problem, code: 'ssh.timeout', where: { host: 'db-1' } };
+const shut = { ...problem, code: 'ssh.unreachable', where: { host: 'gate-2' } };
+const door: Hop = { host: 'door', kind: 'ssh', setUpMilliseconds: 61.2, roundTripMilliseconds: 0.42 };
+const inner: Hop = { host: 'inner', kind: 'tunnel', setUpMilliseconds: 80, roundTripMilliseconds: 1.04 };
+const direct: Hop = { host: 'web-2', kind: 'ssh', setUpMilliseconds: 180, roundTripMilliseconds: 2.14 };
 const answers: PingAnswer[] = [
-  { host: 'web-10', milliseconds: 24.2, connectMilliseconds: 212, about: 'root, node 24' },
-  { host: 'web-2', milliseconds: 2.14, connectMilliseconds: 180 },
-  { host: 'db-1', problem: { ...problem, code: 'ssh.timeout', where: { host: 'db-1' } } },
+  { host: 'web-10', hops: [], milliseconds: 24.2, connectMilliseconds: 212, about: 'root, node 24' },
+  { host: 'web-2', hops: [direct], milliseconds: 2.14, connectMilliseconds: 180 },
+  {
+    host: 'cache',
+    hops: [
+      door,
+      inner,
+      { host: 'cache', kind: 'docker', setUpMilliseconds: 270.6, roundTripMilliseconds: 1.9 },
+    ],
+    milliseconds: 1.9,
+    connectMilliseconds: 411.8,
+    about: 'root, node 24',
+  },
+  {
+    host: 'far',
+    hops: [
+      { host: 'door', kind: 'openssh' },
+      { host: 'far', kind: 'openssh', setUpMilliseconds: 310, roundTripMilliseconds: 12 },
+    ],
+    milliseconds: 12,
+    connectMilliseconds: 310,
+  },
+  { host: 'db-1', hops: [{ host: 'db-1', kind: 'ssh', problem: timeout }], problem: timeout },
+  { host: 'db-2', hops: [door, { host: 'db-2', kind: 'relayed', problem: timeout }], problem: timeout },
+  ...['app-1', 'app-2', 'app-3'].map((host) => ({
+    host,
+    hops: [{ host: 'gate-2', kind: 'ssh' as const, problem: shut }],
+    problem: shut,
+  })),
 ];
 const pair = { role: 'web', reason: 'policy-changed' as const, detail: 'roles/web/role.ts' };
 const planned: PlanData['pairs'][number]['resources'] = [

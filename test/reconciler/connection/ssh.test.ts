@@ -301,9 +301,26 @@ describe.skipIf(!hasSshd)('a real OpenSSH server', () => {
     try {
       const channel = await connection.value.start('true', { pty: false });
       expect(!channel.ok && channel.problem.message).toContain('within 0.2 s');
+      expect(await connection.value.ended).toBe('a channel did not open in time');
     } finally {
       for (const pid of stopped) process.kill(pid, 'SIGCONT');
     }
+  });
+
+  it('tells how far its server is, again and again, until it ends', async () => {
+    const connection = await connect({ ...spec, hostKeys: 'ignore' });
+    if (!connection.ok) throw new Error(connection.problem.message);
+    const { value } = connection;
+    expect(value.setUpMilliseconds).toBeGreaterThanOrEqual(0);
+    const trips = await Promise.all([value.roundTrip(), value.roundTrip(), run(value, 'echo beside')]);
+    expect(trips).toMatchObject([{ ok: true }, { ok: true }, 'beside 0']);
+    for (const trip of trips.slice(0, 2))
+      expect(typeof trip !== 'string' && trip.ok && trip.value).toBeGreaterThanOrEqual(0);
+    value.end('enough');
+    expect(await value.roundTrip()).toMatchObject({
+      ok: false,
+      problem: { code: 'line.lost', message: 'enough' },
+    });
   });
 
   it('notices by keepalive that a stopped server is gone', async () => {

@@ -64,7 +64,7 @@ async function run(line: Line, task: Partial<HostTask> = {}, more: Partial<HostT
     mode: 'apply',
     drift: false,
     spreadSeconds: 0,
-    pool: { open: async () => success(session), sessions: () => [], onLost: () => {}, close: async () => {} },
+    pool: { open: async () => success(session), sessions: () => [] },
     ledger: store.ledger,
     facts: await FactsBook.open(store.facts, true),
     contents: new MemoryContents(),
