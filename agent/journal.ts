@@ -7,7 +7,8 @@
 
 import { type ConvergeResult, type JournalEntry, journalEntrySchema } from './protocol/message.ts';
 import type { Registered, ResourceReport } from './protocol/outcome.ts';
-import { appendFile, dirname, mkdir, readdir, readFile, rmdir, unlink } from './system/platform.ts';
+import { discardDirectory, discardFile } from './system/discard.ts';
+import { appendFile, dirname, mkdir, readdir, readFile } from './system/platform.ts';
 
 interface Begin {
   readonly run: string;
@@ -111,11 +112,11 @@ export class Journal {
   }
 
   async #remove(gone: readonly Remembered[]): Promise<void> {
-    await Promise.all(gone.map(({ file }) => unlink(file).catch(() => {})));
+    await Promise.all(gone.map(({ file }) => discardFile(file)));
     if (gone.length === 0) return;
-    await rmdir(this.#directory)
-      .then(() => rmdir(dirname(this.#directory)))
-      .catch(() => {});
+    // What still holds something stays, and with it what holds that.
+    await discardDirectory(this.#directory);
+    await discardDirectory(dirname(this.#directory));
   }
 
   async #remembered(): Promise<readonly Remembered[]> {

@@ -5,6 +5,7 @@
  */
 
 import { pause } from './pause.ts';
+import { discardDirectory, discardFile } from './system/discard.ts';
 import { guarded } from './system/errors.ts';
 import {
   linkSync,
@@ -12,8 +13,6 @@ import {
   mkdir,
   mkdirSync,
   readFileSync,
-  rmdir,
-  unlink,
   unlinkSync,
   writeFileSync,
 } from './system/platform.ts';
@@ -74,21 +73,21 @@ async function removeStale(path: string): Promise<void> {
     await mkdir(breaker);
   } catch {
     const made = await lstat(breaker).catch(() => undefined);
-    if (made && Date.now() - made.mtimeMs > breakerStaleMs) await rmdir(breaker).catch(() => {});
+    if (made && Date.now() - made.mtimeMs > breakerStaleMs) await discardDirectory(breaker);
     await pause(20);
     return;
   }
   try {
     const holder = readHolder(path);
-    if (holder && !isAlive(holder)) await unlink(path).catch(() => {});
+    if (holder && !isAlive(holder)) await discardFile(path);
   } finally {
-    await rmdir(breaker).catch(() => {});
+    await discardDirectory(breaker);
   }
 }
 
 async function release(path: string, mine: Holder): Promise<void> {
   const holder = readHolder(path);
-  if (holder?.pid === mine.pid && holder.start === mine.start) await unlink(path).catch(() => {});
+  if (holder?.pid === mine.pid && holder.start === mine.start) await discardFile(path);
 }
 
 /** Who a lock names; undefined without a lock. What names nobody is a holder that is not alive, never a missing lock. */

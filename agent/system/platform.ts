@@ -1,8 +1,11 @@
 /**
  * The parts of Node that reach the host's files, named in one place: each further import of a module weighs in the bundle.
  * Invariant: everything the agent does to a file of its host is done with what stands here.
- * Never wraps anything.
+ * Never does more than Node does.
  */
+
+import { lstat as nodeLstat, open as nodeOpen, readdir as nodeReaddir } from 'node:fs/promises';
+import { dirname as nodeDirname, join as nodeJoin } from 'node:path';
 
 export { createHash, randomBytes } from 'node:crypto';
 export { constants, linkSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
@@ -13,11 +16,8 @@ export {
   chown,
   copyFile,
   link,
-  lstat,
   mkdir,
   mkdtemp,
-  open,
-  readdir,
   readFile,
   readlink,
   realpath,
@@ -27,4 +27,10 @@ export {
   symlink,
   unlink,
 } from 'node:fs/promises';
-export { dirname, join } from 'node:path';
+
+/** Those that many call, as constants: an imported name weighs more at each of its calls. */
+export const lstat = nodeLstat;
+export const open = nodeOpen;
+export const readdir = nodeReaddir;
+export const dirname = nodeDirname;
+export const join = nodeJoin;

@@ -6,14 +6,15 @@
 
 import { refusal } from '../protocol/problem-codes.ts';
 import { resolveIds } from './accounts.ts';
+import { discardDirectory } from './discard.ts';
 import { errnoOf, guarded } from './errors.ts';
 import { runProgram } from './exec.ts';
-import { pinned, syncDirectory } from './pinned-path.ts';
-import { chmod, chown, dirname, lstat, mkdir, rename, rmdir, symlink, unlink } from './platform.ts';
+import { pinned, syncName } from './pinned-path.ts';
+import { chmod, chown, dirname, lstat, mkdir, rmdir, symlink, unlink } from './platform.ts';
 import { howEnded, lastLines } from './program-end.ts';
 import { PosixReader, type SystemOptions } from './reader.ts';
 import { removeTree } from './remove-tree.ts';
-import { type Replacement, removeLeftovers, replaceFileSafely, temporaryPath } from './replace-file.ts';
+import { putInPlace, type Replacement, removeLeftovers, replaceFileSafely } from './replace-file.ts';
 import type {
   NewContent,
   Ownership,
@@ -63,25 +64,17 @@ class PosixSystem extends PosixReader implements System {
       try {
         await this.setOwnership(path, { ...ownership, mode: ownership.mode ?? '0755' });
       } catch (error) {
-        await rmdir(path).catch(() => {});
+        await discardDirectory(path);
         throw error;
       }
-      await syncDirectory(dirname(path));
+      await syncName(path);
     });
   }
 
   async makeLink(path: string, target: string): Promise<void> {
-    await this.#change(`make the link ${path}`, async () => {
-      const temporary = temporaryPath(path);
-      await symlink(target, temporary);
-      try {
-        await rename(temporary, path);
-      } catch (error) {
-        await unlink(temporary).catch(() => {});
-        throw error;
-      }
-      await syncDirectory(dirname(path));
-    });
+    await this.#change(`make the link ${path}`, () =>
+      putInPlace(path, (temporary) => symlink(target, temporary)),
+    );
   }
 
   async remove(path: string, options: { readonly recursive?: boolean } = {}): Promise<void> {
@@ -94,7 +87,7 @@ class PosixSystem extends PosixReader implements System {
         if (errnoOf(error) === 'ENOENT') return;
         throw error;
       }
-      await syncDirectory(dirname(path));
+      await syncName(path);
     });
   }
 

@@ -8,8 +8,9 @@ import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import type { Content } from '../protocol/blob.ts';
 import { refusal } from '../protocol/problem-codes.ts';
+import { discardFile } from './discard.ts';
 import { errnoOf, orUndefined } from './errors.ts';
-import { syncDirectory } from './pinned-path.ts';
+import { syncName } from './pinned-path.ts';
 import {
   constants,
   copyFile,
@@ -22,7 +23,6 @@ import {
   randomBytes,
   readdir,
   rename,
-  unlink,
 } from './platform.ts';
 
 const temporaryName = /^\.towline-(\d+)-[0-9a-f]{12}$/;
@@ -51,10 +51,9 @@ export function temporaryPath(path: string): string {
 /** Replaces or makes the file. Throws errno errors and ProblemErrors as they come. */
 export async function replaceFileSafely(path: string, replacement: Replacement): Promise<void> {
   const old = await existing(path);
-  const temporary = temporaryPath(path);
   const flags = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_WRONLY;
-  const handle = await open(temporary, flags, 0o600);
-  try {
+  await putInPlace(path, async (temporary) => {
+    const handle = await open(temporary, flags, 0o600);
     try {
       const mode = await own(handle, old, replacement);
       await writeContent(handle, replacement);
@@ -66,19 +65,27 @@ export async function replaceFileSafely(path: string, replacement: Replacement):
     }
     await replacement.validate(temporary);
     if (old && replacement.backup !== undefined) await keep(path, replacement.backup);
+  });
+}
+
+/** Has something made under a temporary name and puts it at the path, durably; a failure leaves what was there, and nothing else. */
+export async function putInPlace(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
+  const temporary = temporaryPath(path);
+  try {
+    await make(temporary);
     await rename(temporary, path);
   } catch (error) {
-    await unlink(temporary).catch(() => {});
+    await discardFile(temporary);
     throw error;
   }
-  await syncDirectory(dirname(path));
+  await syncName(path);
 }
 
 /** Removes temporaries in a directory whose process is gone: what a kill in the middle left behind. */
 export async function removeLeftovers(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
     const pid = Number(temporaryName.exec(name)?.[1] ?? 0);
-    if (pid > 0 && pid !== process.pid && !isAlive(pid)) await unlink(join(directory, name)).catch(() => {});
+    if (pid > 0 && pid !== process.pid && !isAlive(pid)) await discardFile(join(directory, name));
   }
 }
 
