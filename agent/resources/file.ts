@@ -11,7 +11,7 @@ import type { FileShape } from '../protocol/shapes/file.ts';
 import type { FileStat, NewContent, SystemReader } from '../system/system.ts';
 import { contentChange, newContentDiff, type WantedContent } from './content-change.ts';
 import { renderDeferred } from './deferred-template.ts';
-import { announcedOwnership, checkPlace, ownershipChanges } from './ownership-changes.ts';
+import { applyOwnership, checkPlace, ownershipChanges } from './ownership-changes.ts';
 import { absentToPresent, removal, wrongType } from './path-state.ts';
 import { cleanPath, foreseeing } from './pending.ts';
 import type { CheckContext, Resource } from './resource.ts';
@@ -38,10 +38,7 @@ export const fileResource: Resource<'file'> = {
     else if (announces('create', 'state') || announces('update', 'content')) {
       const source = sourceOf(system, wanted, context);
       await system.replaceFile(path, source?.from ?? { text: '' }, wanted);
-    } else {
-      const ownership = announcedOwnership(wanted, changes);
-      if (ownership) await system.setOwnership(path, ownership);
-    }
+    } else await applyOwnership(system, path, wanted, changes);
     return undefined;
   },
 

@@ -4,18 +4,12 @@
  * Reads only.
  */
 
-import { type Change, changeKey, makeChange } from '../protocol/change.ts';
-import { findId, unknownOwner } from '../system/accounts.ts';
-import type { FileStat, Ownership, SystemReader } from '../system/system.ts';
+import { type Change, makeChange } from '../protocol/change.ts';
+import { type Ids, resolveIds, unknownOwner } from '../system/accounts.ts';
+import type { FileStat, Ownership, System, SystemReader } from '../system/system.ts';
 import { checkParent } from './path-state.ts';
 import { Unforeseen, vagueMaker } from './pending.ts';
 import type { CheckContext } from './resource.ts';
-
-/** Ids of the wanted owner and group; null: a dry run would make the account first. */
-interface WantedIds {
-  readonly uid: number | null | undefined;
-  readonly gid: number | null | undefined;
-}
 
 /** The differences between what is there and the wanted ownership; `label` names the properties. */
 export async function ownershipChanges(
@@ -53,33 +47,22 @@ export async function checkPlace(
   await wantedIds(system, ownership, context);
 }
 
-/** The part of an ownership that was announced. */
-export function announcedOwnership(
+/** Sets the part of an ownership that was announced. */
+export async function applyOwnership(
+  system: System,
+  path: string,
   ownership: Ownership,
   changes: readonly Change[],
-  label = (property: string) => property,
-): Ownership | undefined {
-  const keys = new Set(changes.map(changeKey));
-  const picked = Object.fromEntries(
-    (['owner', 'group', 'mode'] as const)
-      .filter((property) => keys.has(`update ${label(property)}`))
-      .map((property) => [property, ownership[property]]),
-  );
-  return Object.keys(picked).length === 0 ? undefined : picked;
+): Promise<void> {
+  const announced = (['owner', 'group', 'mode'] as const)
+    .filter((wanted) => changes.some(({ property }) => property === wanted))
+    .map((property) => [property, ownership[property]]);
+  if (announced.length > 0) await system.setOwnership(path, Object.fromEntries(announced));
 }
 
-async function wantedIds(
-  system: SystemReader,
-  { owner, group }: Ownership,
-  { pending }: CheckContext,
-): Promise<WantedIds> {
-  const idOf = async (what: 'user' | 'group', name: string | undefined) => {
-    if (name === undefined) return undefined;
-    const id = await findId(system, what, name);
-    if (id === undefined) explainMissing(what, name, pending);
-    return id ?? null;
-  };
-  return { uid: await idOf('user', owner), gid: await idOf('group', group) };
+/** An id that is null is one a dry run would make first. */
+function wantedIds(system: SystemReader, ownership: Ownership, { pending }: CheckContext): Promise<Ids> {
+  return resolveIds(system, ownership, (what, name) => explainMissing(what, name, pending));
 }
 
 /** Throws, unless a pending resource makes the account (a user brings a group of its name). */

@@ -8,7 +8,7 @@ import { type Change, makeChange } from '../protocol/change.ts';
 import { refusal } from '../protocol/problem-codes.ts';
 import type { Shapes } from '../protocol/shapes/index.ts';
 import type { ReplaceOptions, System, SystemReader } from '../system/system.ts';
-import { announcedOwnership, checkPlace, ownershipChanges } from './ownership-changes.ts';
+import { applyOwnership, checkPlace, ownershipChanges } from './ownership-changes.ts';
 import { absentToPresent, wrongType } from './path-state.ts';
 import { cleanPath, foreseeing, Unforeseen, vagueMaker, writersOf } from './pending.ts';
 import type { CheckContext, Resource } from './resource.ts';
@@ -81,10 +81,7 @@ async function applyEdit<W extends TextShape>(
   if (changes.some((change) => change.action === 'create' || change.property === property)) {
     const result = await editFile(system, path, wanted, edit);
     if (result) await system.replaceFile(path, { bytes: result.after }, optionsOf(wanted));
-    return;
-  }
-  const ownership = announcedOwnership(wanted, changes);
-  if (ownership) await system.setOwnership(path, ownership);
+  } else await applyOwnership(system, path, wanted, changes);
 }
 
 /** A regular expression of the policy. Throws resource.failed naming it. */

@@ -39,7 +39,7 @@ export const userResource: Resource<'user'> = {
     }
     if (!account) await create(system, wanted);
     else await modify(system, wanted, account);
-    if (concernsPassword(wanted)) await setPassword(system, wanted);
+    await setPassword(system, wanted);
     return undefined;
   },
 
@@ -62,7 +62,7 @@ async function refuseConflicts(
   refuseTaken(holder, `user ${wanted.user}`, wanted.uid);
   const known = new Set((await system.groups()).map(({ name }) => name));
   for (const each of pending) if (each.kind === 'group') known.add(each.wanted.group);
-  const named = [...(wanted.group === undefined ? [] : [wanted.group]), ...(wanted.groups ?? [])];
+  const named = [wanted.group ?? [], wanted.groups ?? []].flat();
   const mayCome = pending.some(({ kind }) => kind === 'package' || kind === 'command' || kind === 'user');
   const missing = mayCome ? [] : named.filter((name) => !known.has(name));
   if (missing.length > 0) {
@@ -91,12 +91,17 @@ async function lacksHome(system: SystemReader, wanted: UserShape, account: Accou
 }
 
 async function passwordChanges(system: SystemReader, wanted: UserShape): Promise<readonly Change[]> {
-  if (!concernsPassword(wanted)) return [];
-  const { password, locked } = comparePassword(wanted, (await readPasswordField(system, wanted.user)) ?? '!');
+  const difference = await passwordDifference(system, wanted);
   return [
-    ...(password ? [makeChange('update', 'password')] : []),
-    ...(locked ? [flip('locked', wanted.locked === false)] : []),
+    ...(difference?.password ? [makeChange('update', 'password')] : []),
+    ...(difference?.locked ? [flip('locked', wanted.locked === false)] : []),
   ];
+}
+
+/** Undefined when nothing is wished of the password. */
+async function passwordDifference(system: SystemReader, wanted: UserShape) {
+  if (!concernsPassword(wanted)) return undefined;
+  return comparePassword(wanted, (await readPasswordField(system, wanted.user)) ?? '!');
 }
 
 async function create(system: System, wanted: UserShape): Promise<void> {
@@ -125,7 +130,7 @@ async function makeHome(system: System, user: string): Promise<void> {
 }
 
 async function setPassword(system: System, wanted: UserShape): Promise<void> {
-  const field = (await readPasswordField(system, wanted.user)) ?? '!';
-  const { password, locked, target } = comparePassword(wanted, field);
-  if (password || locked) await runAccountTool(system, ['chpasswd', '-e'], `${wanted.user}:${target}\n`);
+  const difference = await passwordDifference(system, wanted);
+  if (!difference?.password && !difference?.locked) return;
+  await runAccountTool(system, ['chpasswd', '-e'], `${wanted.user}:${difference.target}\n`);
 }

@@ -8,7 +8,7 @@ import { ProblemError } from '../protocol/problem.ts';
 import { refusal } from '../protocol/problem-codes.ts';
 import { nameService } from './queries.ts';
 import { readText } from './read-text.ts';
-import type { Account, SystemReader, UnixGroup } from './system.ts';
+import type { Account, Ownership, SystemReader, UnixGroup } from './system.ts';
 
 /** Keys under which `once` remembers the lists: forget them after changing an account. */
 export const accountsKey = 'accounts';
@@ -72,17 +72,25 @@ export async function findId(
   return isId(id) ? Number(id) : undefined;
 }
 
-/** Both ids of an ownership; -1 for what is left out. Throws file.unknown-owner. */
+/** Both ids of an ownership. Undefined: left out; null: nobody has it, and `missing` did not throw. */
+export interface Ids {
+  readonly uid: number | null | undefined;
+  readonly gid: number | null | undefined;
+}
+
+/** Both ids of an ownership. Throws file.unknown-owner, unless `missing` knows better. */
 export async function resolveIds(
   system: SystemReader,
-  owner: string | undefined,
-  group: string | undefined,
-): Promise<{ readonly uid: number; readonly gid: number }> {
-  const idOf = async (what: 'user' | 'group', name: string | undefined): Promise<number> => {
-    if (name === undefined) return -1;
+  { owner, group }: Ownership,
+  missing = (what: 'user' | 'group', name: string): void => {
+    throw unknownOwner(what, name);
+  },
+): Promise<Ids> {
+  const idOf = async (what: 'user' | 'group', name: string | undefined) => {
+    if (name === undefined) return undefined;
     const id = await findId(system, what, name);
-    if (id === undefined) throw unknownOwner(what, name);
-    return id;
+    if (id === undefined) missing(what, name);
+    return id ?? null;
   };
   return { uid: await idOf('user', owner), gid: await idOf('group', group) };
 }

@@ -41,7 +41,7 @@ export function createSystem(options: SystemOptions): System {
 class PosixSystem extends PosixReader implements System {
   async replaceFile(path: string, content: NewContent, options: ReplaceOptions): Promise<void> {
     await this.#change(`write ${path}`, async () => {
-      const ids = await resolveIds(this, options.owner, options.group);
+      const ids = await resolveIds(this, options);
       const directory = dirname(path);
       await this.once(`leftovers ${directory}`, () => removeLeftovers(directory).catch(() => {}));
       await replaceFileSafely(path, {
@@ -59,7 +59,7 @@ class PosixSystem extends PosixReader implements System {
 
   async makeDirectory(path: string, ownership: Ownership): Promise<void> {
     await this.#change(`make the directory ${path}`, async () => {
-      await resolveIds(this, ownership.owner, ownership.group);
+      await resolveIds(this, ownership);
       await mkdir(path, 0o700);
       try {
         await this.setOwnership(path, { ...ownership, mode: ownership.mode ?? '0755' });
@@ -93,13 +93,14 @@ class PosixSystem extends PosixReader implements System {
 
   async setOwnership(path: string, ownership: Ownership): Promise<void> {
     await this.#change(`change owner or mode of ${path}`, async () => {
-      const { uid, gid } = await resolveIds(this, ownership.owner, ownership.group);
+      const ids = await resolveIds(this, ownership);
       await pinned(path, async ({ path: pin, stats }) => {
         if (stats.isSymbolicLink()) {
           throw refusal('file.wrong-type', `${path} is a symbolic link`);
         }
-        const moves = (uid !== -1 && uid !== stats.uid) || (gid !== -1 && gid !== stats.gid);
-        if (moves) await chown(pin, uid, gid);
+        const { uid, gid } = stats;
+        const moves = (ids.uid ?? uid) !== uid || (ids.gid ?? gid) !== gid;
+        if (moves) await chown(pin, ids.uid ?? -1, ids.gid ?? -1);
         // A change of owner clears the set-id bits: put back what was there unless told otherwise.
         const mode = modeOf(ownership.mode) ?? (moves ? stats.mode & 0o7777 : undefined);
         if (mode !== undefined) await chmod(pin, mode);

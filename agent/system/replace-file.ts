@@ -8,6 +8,7 @@ import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import type { Content } from '../protocol/blob.ts';
 import { refusal } from '../protocol/problem-codes.ts';
+import type { Ids } from './accounts.ts';
 import { discardFile } from './discard.ts';
 import { errnoOf, orUndefined } from './errors.ts';
 import { syncName } from './pinned-path.ts';
@@ -28,13 +29,11 @@ import {
 const temporaryName = /^\.towline-(\d+)-[0-9a-f]{12}$/;
 const newFileMode = 0o644;
 
-export interface Replacement {
+export interface Replacement extends Ids {
   /** Bytes in order. With `expected`, their hash and size are verified before the old content goes. */
   readonly source: AsyncIterable<Buffer> | Iterable<Buffer>;
   readonly expected?: Content | undefined;
-  /** -1: as it is, or the agent's account for a new file. */
-  readonly uid: number;
-  readonly gid: number;
+
   /** Left out: as it is, or 0644 for a new file. */
   readonly mode?: number | undefined;
   /** Called with the whole temporary file before it takes the place of the old; throws to refuse it. */
@@ -95,11 +94,11 @@ async function existing(path: string): Promise<Stats | undefined> {
   throw refusal('file.wrong-type', `${path} exists and is not a regular file`);
 }
 
-/** Owner first: changing it clears the set-id bits that the mode may hold. */
+/** An id left out is as it was, or the agent's for a new file. Owner first: changing it clears the set-id bits that the mode may hold. */
 async function own(handle: FileHandle, old: Stats | undefined, wanted: Replacement): Promise<number> {
   const fresh = await handle.stat();
-  const uid = wanted.uid === -1 ? (old?.uid ?? fresh.uid) : wanted.uid;
-  const gid = wanted.gid === -1 ? (old?.gid ?? fresh.gid) : wanted.gid;
+  const uid = wanted.uid ?? old?.uid ?? fresh.uid;
+  const gid = wanted.gid ?? old?.gid ?? fresh.gid;
   if (uid !== fresh.uid || gid !== fresh.gid) await handle.chown(uid, gid);
   const mode = wanted.mode ?? (old ? old.mode & 0o7777 : newFileMode);
   await handle.chmod(mode);

@@ -5,8 +5,7 @@
  */
 
 import { type Problem, ProblemError } from '../../protocol/problem.ts';
-import { agentProblem } from '../../protocol/problem-codes.ts';
-import type { PackageShape } from '../../protocol/shapes/package.ts';
+import { type AgentProblemCode, agentProblem } from '../../protocol/problem-codes.ts';
 import { howEnded, lastLines } from '../../system/program-end.ts';
 import type { RunResult, System } from '../../system/system.ts';
 import { policiesKey } from './apt-policy.ts';
@@ -65,46 +64,39 @@ export async function refreshLists(system: System, refreshAfter: number): Promis
 
 /** The names as apt-get takes them. */
 export function callsFor(items: readonly PackageItem[]): AptCalls {
-  const leaving = items.filter(({ wanted }) => wanted.state === 'absent').map(({ wanted }) => wanted);
-  const coming = items.filter(({ wanted }) => wanted.state !== 'absent').map(({ wanted }) => wanted);
-  return {
-    install: coming.map((wanted) =>
-      wanted.version === undefined ? wanted.package : `${wanted.package}=${wanted.version}`,
-    ),
-    remove: leaving.filter((wanted) => !wanted.purge).map((wanted) => wanted.package),
-    purge: leaving.filter((wanted) => wanted.purge).map((wanted) => wanted.package),
-  };
+  const calls: Record<keyof AptCalls, string[]> = { install: [], remove: [], purge: [] };
+  for (const { wanted } of items) {
+    const { version, purge } = wanted;
+    if (wanted.state === 'absent') calls[purge ? 'purge' : 'remove'].push(wanted.package);
+    else calls.install.push(version === undefined ? wanted.package : `${wanted.package}=${version}`);
+  }
+  return calls;
 }
 
 /** What apt-get's last words mean. */
 export function aptProblem(verb: string, result: RunResult): Problem {
   const text = `${result.stdout}\n${result.stderr}`;
-  const lines = lastLines(text);
+  const problem = (code: AgentProblemCode, message: string): Problem =>
+    agentProblem(code, message, { lines: lastLines(text) });
   const unknown =
     /Unable to locate package (\S+)/.exec(text) ??
     /Package '?([^\s']+)'? has no installation candidate/.exec(text) ??
     /(Version '.*?' for '.*?') was not found/.exec(text);
-  if (unknown !== null) {
-    return agentProblem('package.unknown', `no package source of this host has ${unknown[1]}`, { lines });
-  }
+  if (unknown) return problem('package.unknown', `no package source of this host has ${unknown[1]}`);
   const isLocked = /Could not get lock|Unable to (?:acquire|lock)|locked by another process/.test(text);
   if (isLocked && !text.includes('are you root?')) {
-    return agentProblem('package.locked', `apt-get ${verb} did not get the package database's lock`, {
-      lines,
-    });
+    return problem('package.locked', `apt-get ${verb} did not get the package database's lock`);
   }
   if (text.includes('remove is disabled')) {
-    return agentProblem('package.conflict', 'apt would have to remove packages that no resource removes', {
-      lines,
-    });
+    return problem('package.conflict', 'apt would have to remove packages that no resource removes');
   }
-  return agentProblem('package.failed', `apt-get ${verb} ${howEnded(result)}`, { lines });
+  return problem('package.failed', `apt-get ${verb} ${howEnded(result)}`);
 }
 
 async function aptGet(system: System, args: readonly string[]): Promise<void> {
   const argv = ['apt-get', '-y', '-q', ...settings, ...args];
   let result = await system.run(argv, { env: environment });
-  if (result.status !== 0 && `${result.stderr}`.includes('dpkg was interrupted')) {
+  if (result.status !== 0 && result.stderr.includes('dpkg was interrupted')) {
     const finish = ['dpkg', '--force-confdef', '--force-confold', '--configure', '-a'];
     await system.run(finish, { env: environment });
     result = await system.run(argv, { env: environment });
@@ -122,14 +114,10 @@ async function haveLists(system: System): Promise<boolean> {
 async function anyDowngrade(system: System, items: readonly PackageItem[]): Promise<boolean> {
   for (const { wanted, changes } of items) {
     const from = changes.find((change) => change.property === 'version')?.from;
-    if (isPinned(wanted) && from !== undefined) {
+    if (wanted.version !== undefined && from !== undefined) {
       const compare = ['dpkg', '--compare-versions', wanted.version, 'lt', from];
       if ((await system.run(compare)).status === 0) return true;
     }
   }
   return false;
-}
-
-function isPinned(wanted: PackageShape): wanted is PackageShape & { version: string } {
-  return wanted.version !== undefined;
 }

@@ -45,9 +45,9 @@ describe('account databases', () => {
       expect(await findId(reader, 'user', name)).toBe(undefined);
       expect(await findId(reader, 'group', name)).toBe(undefined);
     }
-    expect(await resolveIds(reader, undefined, 'root')).toEqual({ uid: -1, gid: 0 });
-    expect(await codeOf(resolveIds(reader, 'nobody-here', undefined))).toBe('file.unknown-owner');
-    expect(await codeOf(resolveIds(reader, undefined, 'nobody-here'))).toBe('file.unknown-owner');
+    expect(await resolveIds(reader, { group: 'root' })).toEqual({ uid: undefined, gid: 0 });
+    expect(await codeOf(resolveIds(reader, { owner: 'nobody-here' }))).toBe('file.unknown-owner');
+    expect(await codeOf(resolveIds(reader, { group: 'nobody-here' }))).toBe('file.unknown-owner');
     remove();
   });
 
