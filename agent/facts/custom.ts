@@ -12,18 +12,10 @@ const directory = '/etc/towline/facts.d';
 export const custom: Fact<'custom'> = {
   files: [`${directory}/*.json`],
   parse({ files }) {
-    const values: Record<string, Json> = {};
-    for (const path of Object.keys(files).sort()) {
-      const stem = path.slice(directory.length + 1, -'.json'.length);
-      // Object.defineProperty, since a file may be called __proto__.json.
-      Object.defineProperty(values, stem, {
-        value: parseJson(path, files[path] ?? ''),
-        enumerable: true,
-        configurable: true,
-        writable: true,
-      });
-    }
-    return values as NonNullable<ReturnType<Fact<'custom'>['parse']>>;
+    const stemOf = (path: string): string => path.slice(directory.length + 1, -'.json'.length);
+    const entries = Object.entries(files).sort(([a], [b]) => (a < b ? -1 : 1));
+    // Object.fromEntries defines members, so that a file may be called __proto__.json.
+    return Object.fromEntries(entries.map(([path, text]) => [stemOf(path), parseJson(path, text)]));
   },
 };
 

@@ -26,6 +26,18 @@ export interface Observed {
   readonly node: NodeKnowledge;
 }
 
+/** Paths, and what the first of them that exists says of a host. */
+export type Signs<T extends string> = readonly (readonly [path: string, meaning: T])[];
+
+/** Undefined when none of them exists. */
+export function firstSign<T extends string>(signs: Signs<T>, { present }: Observed): T | undefined {
+  return signs.find(([path]) => present.includes(path))?.[1];
+}
+
+export function pathsOf(signs: Signs<string>): readonly string[] {
+  return signs.map(([path]) => path);
+}
+
 export interface Fact<K extends FactName> {
   /** Files to read; a path ending in `/*.json` reads all such files of a directory. */
   readonly files?: readonly string[];

@@ -4,15 +4,17 @@
  * Pure.
  */
 
-import type { Fact, FactExample } from './fact.ts';
+import { type Fact, type FactExample, firstSign, pathsOf } from './fact.ts';
+
+const signs = [
+  ['/run/systemd/system', 'systemd'],
+  ['/run/openrc', 'openrc'],
+  ['/etc/inittab', 'sysvinit'],
+] as const;
 
 export const initSystem: Fact<'initSystem'> = {
-  probes: ['/run/systemd/system', '/run/openrc', '/etc/inittab'],
-  parse({ present }) {
-    if (present.includes('/run/systemd/system')) return 'systemd';
-    if (present.includes('/run/openrc')) return 'openrc';
-    return present.includes('/etc/inittab') ? 'sysvinit' : 'none';
-  },
+  probes: pathsOf(signs),
+  parse: (observed) => firstSign(signs, observed) ?? 'none',
 };
 
 export const initSystemExample: FactExample<'initSystem'> = {

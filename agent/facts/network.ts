@@ -63,17 +63,17 @@ export const networkExample: FactExample<'network'> = {
 };
 
 function describeInterfaces(interfaces: NodeKnowledge['interfaces']): Interfaces {
-  const described: Interfaces = {};
-  for (const [name, entries] of Object.entries(interfaces)) {
-    described[name] = {
-      mac: entries[0]?.mac ?? '',
-      addresses: entries.map(({ cidr }) => {
-        const [address = '', prefix = ''] = cidr.split('/');
-        return { address, prefix: Number(prefix), family: address.includes(':') ? 'ipv6' : 'ipv4' };
-      }),
-    };
-  }
-  return described;
+  const describe = ({ cidr }: { readonly cidr: string }) => {
+    const [address = '', prefix = ''] = cidr.split('/');
+    const family: Family = address.includes(':') ? 'ipv6' : 'ipv4';
+    return { address, prefix: Number(prefix), family };
+  };
+  return Object.fromEntries(
+    Object.entries(interfaces).map(([name, entries]) => [
+      name,
+      { mac: entries[0]?.mac ?? '', addresses: entries.map(describe) },
+    ]),
+  );
 }
 
 /** The default routes among lines of words, by what `read` makes of each. */

@@ -51,13 +51,9 @@ export const osExample: FactExample<'os'> = {
 
 /** `NAME=value` lines with shell quoting, as os-release(5) has them. */
 function parseRelease(text: string): Readonly<Record<string, string>> {
-  const values: Record<string, string> = {};
-  for (const line of text.split('\n')) {
-    const [, name, value] = /^([A-Z][A-Z0-9_]*)=(.*)$/.exec(line.trim()) ?? [];
-    if (name === undefined || value === undefined) continue;
-    values[name] = value.replace(/^(["'])(.*)\1$/, '$2').replace(/\\(.)/g, '$1');
-  }
-  return values;
+  const unquoted = (value: string): string => value.replace(/^(["'])(.*)\1$/, '$2').replace(/\\(.)/g, '$1');
+  const lines = [...text.matchAll(/^[ \t]*([A-Z][A-Z0-9_]*)=(.*)$/gm)];
+  return Object.fromEntries(lines.map(([, name, value = '']) => [name, unquoted(value.trim())]));
 }
 
 function familyOf(name: string): string | undefined {

@@ -4,7 +4,7 @@
  * Pure.
  */
 
-import type { Fact, FactExample } from './fact.ts';
+import { type Fact, type FactExample, firstSign, pathsOf } from './fact.ts';
 
 const programs = [
   ['/usr/bin/apt-get', 'apt'],
@@ -17,10 +17,8 @@ const programs = [
 ] as const;
 
 export const packageManager: Fact<'packageManager'> = {
-  probes: programs.map(([path]) => path),
-  parse({ present }) {
-    return programs.find(([path]) => present.includes(path))?.[1] ?? 'none';
-  },
+  probes: pathsOf(programs),
+  parse: (observed) => firstSign(programs, observed) ?? 'none',
 };
 
 export const packageManagerExample: FactExample<'packageManager'> = {

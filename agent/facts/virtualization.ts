@@ -4,7 +4,7 @@
  * Pure.
  */
 
-import type { Fact, FactExample } from './fact.ts';
+import { type Fact, type FactExample, firstSign, pathsOf } from './fact.ts';
 
 const container = '/run/systemd/container';
 const xen = '/sys/hypervisor/type';
@@ -12,6 +12,12 @@ const kernel = '/proc/sys/kernel/osrelease';
 const clocks = '/sys/devices/system/clocksource/clocksource0/available_clocksource';
 const vendor = '/sys/class/dmi/id/sys_vendor';
 const product = '/sys/class/dmi/id/product_name';
+
+const containers = [
+  ['/run/.containerenv', 'podman'],
+  ['/.dockerenv', 'docker'],
+  ['/dev/lxd/sock', 'lxc'],
+] as const;
 
 const machines: readonly (readonly [RegExp, string])[] = [
   [/VMware/, 'vmware'],
@@ -25,12 +31,11 @@ const machines: readonly (readonly [RegExp, string])[] = [
 
 export const virtualization: Fact<'virtualization'> = {
   files: [container, xen, kernel, clocks, vendor, product],
-  probes: ['/.dockerenv', '/run/.containerenv', '/dev/lxd/sock'],
-  parse({ files, present }) {
-    if (present.includes('/run/.containerenv')) return 'podman';
-    if (present.includes('/.dockerenv')) return 'docker';
-    if (present.includes('/dev/lxd/sock')) return 'lxc';
-    if (files[container]) return files[container].trim();
+  probes: pathsOf(containers),
+  parse(observed) {
+    const { files } = observed;
+    const inside = firstSign(containers, observed) ?? files[container]?.trim();
+    if (inside) return inside;
     if (/microsoft/i.test(files[kernel] ?? '')) return 'wsl';
     const isKvm = files[clocks]?.includes('kvm-clock');
     const board = `${files[vendor] ?? ''} ${files[product] ?? ''}`;
