@@ -6,8 +6,8 @@
 
 import { arch, hostname, networkInterfaces, release } from 'node:os';
 import { ownAccount } from '../system/own-account.ts';
-import { access, constants, open, readdir } from '../system/platform.ts';
-import { pieces } from '../system/reader.ts';
+import { access, readdir } from '../system/platform.ts';
+import { contentOf, reading } from '../system/reader.ts';
 import type { Fact, NodeKnowledge, Observed } from './fact.ts';
 
 const fileLimit = 1024 * 1024;
@@ -72,21 +72,6 @@ async function exists(path: string): Promise<boolean> {
 }
 
 async function readText(path: string): Promise<string | undefined> {
-  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined);
-  if (!handle) return undefined;
-  try {
-    if (!(await handle.stat()).isFile()) return undefined;
-    const parts: Buffer[] = [];
-    let size = 0;
-    for await (const part of pieces(handle)) {
-      parts.push(Buffer.from(part));
-      size += part.length;
-      if (size >= fileLimit) break;
-    }
-    return Buffer.concat(parts).toString();
-  } catch {
-    return undefined;
-  } finally {
-    await handle.close();
-  }
+  const content = await reading(path, (handle) => contentOf(handle, fileLimit)).catch(() => undefined);
+  return content?.toString('utf8', 0, fileLimit);
 }

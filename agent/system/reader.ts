@@ -54,22 +54,15 @@ export class PosixReader implements SystemReader {
   }
 
   async readFile(path: string, limit: number = readLimit): Promise<Buffer | undefined> {
-    return this.#reading(path, async (handle) => {
-      const parts: Buffer[] = [];
-      let size = 0;
-      for await (const part of pieces(handle)) {
-        size += part.length;
-        if (size > limit) {
-          throw refusal('file.too-large', `${path} is larger than ${limit} bytes`);
-        }
-        parts.push(Buffer.from(part));
-      }
-      return Buffer.concat(parts);
+    return reading(path, async (handle) => {
+      const content = await contentOf(handle, limit);
+      if (content.length <= limit) return content;
+      throw refusal('file.too-large', `${path} is larger than ${limit} bytes`);
     });
   }
 
   async sha256(path: string): Promise<string | undefined> {
-    return this.#reading(path, async (handle) => {
+    return reading(path, async (handle) => {
       const hash = createHash('sha256');
       for await (const part of pieces(handle)) hash.update(part);
       return hash.digest('hex');
@@ -124,22 +117,34 @@ export class PosixReader implements SystemReader {
   report(stream: 'stdout' | 'stderr', text: string): void {
     this.options.onOutput?.(stream, text);
   }
+}
 
-  /** Opens a regular file (through links) for `use`; undefined when nothing is there. */
-  #reading<T>(path: string, use: (handle: FileHandle) => Promise<T>): Promise<T | undefined> {
-    return guarded('read', `read ${path}`, async () => {
-      const handle = await orUndefined(open(path, constants.O_RDONLY | constants.O_NONBLOCK));
-      if (!handle) return undefined;
-      try {
-        if (!(await handle.stat()).isFile()) {
-          throw refusal('file.wrong-type', `${path} is not a regular file`);
-        }
-        return await use(handle);
-      } finally {
-        await handle.close();
+/** Opens a regular file (through links) for `use`; undefined when nothing is there. */
+export function reading<T>(path: string, use: (handle: FileHandle) => Promise<T>): Promise<T | undefined> {
+  return guarded('read', `read ${path}`, async () => {
+    const handle = await orUndefined(open(path, constants.O_RDONLY | constants.O_NONBLOCK));
+    if (!handle) return undefined;
+    try {
+      if (!(await handle.stat()).isFile()) {
+        throw refusal('file.wrong-type', `${path} is not a regular file`);
       }
-    });
+      return await use(handle);
+    } finally {
+      await handle.close();
+    }
+  });
+}
+
+/** What is in a file; of one that is larger than `limit`, more than that many bytes of it. */
+export async function contentOf(handle: FileHandle, limit: number): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let size = 0;
+  for await (const part of pieces(handle)) {
+    size += part.length;
+    parts.push(Buffer.from(part));
+    if (size > limit) break;
   }
+  return Buffer.concat(parts);
 }
 
 /** Permission bits of a stat as four octal digits. */
@@ -165,7 +170,7 @@ function typeOf(stats: Stats): FileType {
 }
 
 /** What is left of a file, piece by piece; each piece is gone with the next. */
-export async function* pieces(handle: FileHandle): AsyncGenerator<Buffer> {
+async function* pieces(handle: FileHandle): AsyncGenerator<Buffer> {
   const buffer = Buffer.allocUnsafe(pieceSize);
   for (;;) {
     const { bytesRead } = await handle.read(buffer, 0, pieceSize, null);
