@@ -25,24 +25,23 @@ type Read<T> = (value: unknown, path: Path, report: Report) => T;
 
 const issuesLimit = 100;
 
+interface About {
+  /** A member with this schema may be missing. */
+  readonly isOptional?: boolean;
+  /** The values a closed vocabulary has; what tells variants apart. */
+  readonly values?: readonly unknown[];
+  /** The members of an object. */
+  readonly members?: Members;
+}
+
 /** One validator. */
 export class Schema<T> {
   readonly read: Read<T>;
-  /** A member with this schema may be missing. */
-  readonly isOptional: boolean;
-  /** The values a closed vocabulary has; what tells variants apart. */
-  readonly values: readonly unknown[];
-  /** The members of an object. */
-  readonly members: Members;
+  readonly about: About;
 
-  constructor(
-    read: Read<T>,
-    about: { isOptional?: boolean; values?: readonly unknown[]; members?: Members } = {},
-  ) {
+  constructor(read: Read<T>, about: About = {}) {
     this.read = read;
-    this.isOptional = about.isOptional ?? false;
-    this.values = about.values ?? [];
-    this.members = about.members ?? {};
+    this.about = about;
   }
 
   /** The same with further conditions. */
@@ -169,7 +168,7 @@ export function object<M extends Members>(members: M): Schema<ObjectOf<M>> {
       for (const [name, schema] of entries) {
         const member = Object.hasOwn(from, name) ? from[name] : undefined;
         if (member !== undefined) read[name] = schema.read(member, [...path, name], report);
-        else if (!schema.isOptional) report([...path, name], 'is missing');
+        else if (!schema.about.isOptional) report([...path, name], 'is missing');
       }
       return read as ObjectOf<M>;
     },
@@ -195,7 +194,9 @@ export function variants<const T extends readonly Schema<unknown>[]>(
   options: T,
 ): Schema<Infer<T[number]>> {
   const byTag = new Map(
-    options.flatMap((option) => (option.members[key]?.values ?? []).map((value) => [value, option] as const)),
+    options.flatMap((option) =>
+      (option.about.members?.[key]?.about.values ?? []).map((value) => [value, option] as const),
+    ),
   );
   return new Schema((value, path, report) => {
     const option = byTag.get(asObject(value, path, report)[key]);
