@@ -295,8 +295,7 @@ function neighbours(
   if (mode === 'check' || resources[first.kind].applyTogether === undefined || !isPlain(first))
     return [first];
   let end = index + 1;
-  while (end < list.length && list[end]?.kind === first.kind && isPlain(list[end] as PlannedResource))
-    end += 1;
+  while (list[end]?.kind === first.kind && isPlain(list[end] as PlannedResource)) end += 1;
   return list.slice(index, end);
 }
 

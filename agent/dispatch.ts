@@ -121,6 +121,8 @@ export class Dispatcher {
 
   async #exec(message: ExecMessage, stop: AbortSignal): Promise<void> {
     const { channel } = this.#options;
+    const answer = (status: number | null, signal: string | null, problem?: Problem): void =>
+      channel.send({ type: 'executed', id: message.id, status, signal, problem });
     try {
       const ended = await runProgram(message.argv, {
         timeout: message.timeout,
@@ -135,16 +137,9 @@ export class Dispatcher {
       const late = ended.timedOut
         ? agentProblem('resource.timeout', `not done after ${message.timeout} seconds`)
         : undefined;
-      channel.send({
-        type: 'executed',
-        id: message.id,
-        status: ended.status,
-        signal: ended.signal,
-        problem: late,
-      });
+      answer(ended.status, ended.signal, late);
     } catch (error) {
-      const problem = thrownProblem(error);
-      channel.send({ type: 'executed', id: message.id, status: null, signal: null, problem });
+      answer(null, null, thrownProblem(error));
     }
   }
 

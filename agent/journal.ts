@@ -89,7 +89,7 @@ export class Journal {
   /** Opens the record of one converge; its file appears with the first line that matters. */
   record(begin: Begin): JournalRecord {
     const name = `${begin.run}.${begin.key}`.replaceAll(/[^A-Za-z0-9._-]/g, '_');
-    return new JournalRecord(this.#directory, `${this.#directory}/${name}${suffix}`, begin);
+    return new JournalRecord(`${this.#directory}/${name}${suffix}`, begin);
   }
 
   /** These runs are recorded elsewhere: tells nobody of them again, and forgets those that the next converge can do without. */
@@ -139,15 +139,13 @@ function isNeeded({ entry, owes }: Remembered): boolean {
 
 /** The record of one converge, written as it goes. */
 export class JournalRecord {
-  readonly #directory: string;
   readonly #file: string;
   #pending: Line[];
   #writing: Promise<void> = Promise.resolve();
   #started = false;
   #failed = false;
 
-  constructor(directory: string, file: string, begin: Begin) {
-    this.#directory = directory;
+  constructor(file: string, begin: Begin) {
     this.#file = file;
     this.#pending = [{ begin }];
   }
@@ -185,7 +183,7 @@ export class JournalRecord {
     this.#pending = [];
     if (this.#failed) return;
     try {
-      await mkdir(this.#directory, { recursive: true, mode: 0o700 });
+      await mkdir(dirname(this.#file), { recursive: true, mode: 0o700 });
       await appendFile(this.#file, text, { mode: 0o600 });
     } catch {
       this.#failed = true;

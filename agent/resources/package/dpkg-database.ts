@@ -111,7 +111,7 @@ function parseStanza(stanza: string): DpkgPackage | undefined {
 }
 
 function add<T>(index: Map<string, T[]>, key: string, value: T): void {
-  const list = index.get(key);
-  if (!list) index.set(key, [value]);
-  else list.push(value);
+  const list = index.get(key) ?? [];
+  list.push(value);
+  index.set(key, list);
 }

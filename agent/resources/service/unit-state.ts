@@ -37,8 +37,8 @@ export async function readUnit(system: SystemReader, unit: string): Promise<Unit
 
 /** Reads `systemctl show`; a property left out is empty. */
 export function parseUnit(text: string): UnitState {
-  const known = new Map(text.split('\n').map((line) => [line.split('=', 1)[0], line.replace(/^[^=]*=/, '')]));
-  return Object.fromEntries(properties.map((name) => [name, known.get(name) ?? ''])) as UnitState;
+  const answerTo = (name: string): string => new RegExp(`^${name}=(.*)$`, 'm').exec(text)?.[1] ?? '';
+  return Object.fromEntries(properties.map((name) => [name, answerTo(name)])) as UnitState;
 }
 
 /** Whether systemd has the unit at all (a masked one it has). */
