@@ -84,9 +84,12 @@ function follow(child: StartedProgram, options: ProgramOptions, done: (result: R
   let isOver = false;
   let drained: NodeJS.Timeout | undefined;
   const sources = [child.stdout, child.stderr];
-  const awaitSilence = (): void => {
+  /** In two halves: an agent that was itself kept from running reads what came meanwhile before the second is over. */
+  const awaitSilence = (halves = 2): void => {
     clearTimeout(drained);
-    if (isOver && !sources.some((source) => source?.isPaused())) drained = setTimeout(finish, drain);
+    if (!isOver || sources.some((source) => source?.isPaused())) return;
+    if (halves === 0) finish();
+    else drained = setTimeout(awaitSilence, drain / 2, halves - 1);
   };
   const goOn = (): void => {
     for (const source of sources) source?.resume();
