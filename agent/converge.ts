@@ -125,14 +125,14 @@ class Convergence {
     const skip = this.#skipReason(resource);
     if (skip !== undefined) return this.#skip(resource, skip);
     if (this.#stopped()) return;
-    this.#options.emit({ event: 'started', resource: resource.id });
+    this.#start(resource);
     await this.#take(resource, await runResource(resource, this.#workplace()));
   }
 
   /** True when every resource of it ended well. */
   async #runHandler(handler: PlannedHandler, isSure: boolean): Promise<boolean> {
     for (const resource of handler.resources) {
-      this.#options.emit({ event: 'started', resource: resource.id, handler: handler.name });
+      this.#start(resource, handler.name);
       const finished = isSure
         ? await runResource(resource, this.#workplace())
         : unmade(resource, 'unknown', 'whether anything notifies it is not known yet');
@@ -172,7 +172,7 @@ class Convergence {
     if (!first || !this.#mayRun()) return;
     let problem: Problem | undefined;
     for (const { resource } of due) {
-      this.#options.emit({ event: 'started', resource: resource.id });
+      this.#start(resource);
       await place.acting(resource);
     }
     try {
@@ -193,9 +193,13 @@ class Convergence {
     }
   }
 
+  #start({ id }: PlannedResource, handler?: string): void {
+    this.#options.emit({ event: 'started', resource: id, handler });
+  }
+
   /** Books a finished resource; true when the role cannot go on past it. */
   async #take(resource: PlannedResource, finished: Finished, handler?: string): Promise<boolean> {
-    const report = handler === undefined ? finished.report : { ...finished.report, handler };
+    const report = { ...finished.report, handler };
     const { outcome } = report;
     this.#reports.push(report);
     this.#options.emit({ event: 'finished', report });

@@ -250,7 +250,7 @@ function finish(resource: PlannedResource, place: Workplace, ending: Ending): Fi
     milliseconds: Math.round(place.now() - startedAt),
     reason,
     problem: problem && isSensitive ? muted(problem) : problem,
-    ignored: outcome === 'failed' && resource.meta.ignoreErrors ? true : undefined,
+    ignored: (outcome === 'failed' && resource.meta.ignoreErrors) || undefined,
   };
   const cannotKnow = place.mode === 'check' && (outcome === 'changed' || isProbe(resource));
   return { report, registered: outcome === 'unknown' || cannotKnow ? undefined : registeredOf(ending) };

@@ -11,6 +11,7 @@ import { deferred } from './deferred.ts';
 import { Dispatcher } from './dispatch.ts';
 import { gatherFacts } from './facts/gather.ts';
 import { Journal } from './journal.ts';
+import { pause } from './pause.ts';
 import type { Places } from './places.ts';
 import type { Chunk } from './protocol/frame.ts';
 import type { ReconcilerMessage } from './protocol/message.ts';
@@ -20,6 +21,8 @@ import { PROTOCOL_VERSION } from './protocol/version.ts';
 
 /** Milliseconds a reconciler has to answer hello. */
 const welcomeWithin = 60_000;
+/** Milliseconds the last words have to leave. */
+const drainWithin = 1000;
 
 export interface SessionOptions {
   readonly input: Readable;
@@ -120,7 +123,7 @@ class Session {
   }
 
   #message(message: ReconcilerMessage): void {
-    if (this.#state === 'draining' || this.#state === 'closed') return;
+    if (this.#isEnding) return;
     if (message.type === 'welcome') {
       this.#state = next(this.#state, 'welcome');
       clearTimeout(this.#unanswered);
@@ -134,8 +137,12 @@ class Session {
     }
   }
 
+  get #isEnding(): boolean {
+    return this.#state === 'draining' || this.#state === 'closed';
+  }
+
   #ended(problem?: Problem): void {
-    if (this.#state === 'draining' || this.#state === 'closed') return;
+    if (this.#isEnding) return;
     this.#state = next(this.#state, 'ended');
     clearTimeout(this.#unanswered);
     const why = problem ?? agentProblem('agent.link-lost', 'the reconciler closed the line');
@@ -146,7 +153,7 @@ class Session {
   async #drain(why: Problem, problem: Problem | undefined): Promise<void> {
     await this.#dispatcher.finish(why);
     this.#channel.send({ type: 'goodbye', problem });
-    await Promise.race([this.#channel.drained(), new Promise((resolve) => setTimeout(resolve, 1000))]);
+    await Promise.race([this.#channel.drained(), pause(drainWithin)]);
     this.#state = next(this.#state, 'drained');
     this.#end.resolve();
   }

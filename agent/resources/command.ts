@@ -11,7 +11,7 @@ import { agentProblem } from '../protocol/problem-codes.ts';
 import type { CommandShape } from '../protocol/shapes/command.ts';
 import { howEnded, lastLines } from '../system/program-end.ts';
 import type { RunResult, SystemReader } from '../system/system.ts';
-import { cleanPath, mayWrite } from './pending.ts';
+import { cleanPath, mayCome, mayWrite } from './pending.ts';
 import type { Resource } from './resource.ts';
 
 /** Characters of output kept for the message of a failure. */
@@ -32,7 +32,7 @@ export const commandResource: Resource<'command'> = {
       const { creates } = wanted;
       const isMadeBefore =
         creates !== undefined && mayWrite(context.pending, (path) => path === cleanPath(creates));
-      return isMadeBefore ? { unknown: `a resource before it may bring ${creates}` } : [runChange(wanted)];
+      return isMadeBefore ? mayCome(creates) : [runChange(wanted)];
     }
     return [];
   },

@@ -16,6 +16,11 @@ const vagueKinds: readonly string[] = ['package', 'command', 'service', 'user'];
 /** Thrown, in a dry run, by what cannot be known before something pending is done. */
 export class Unforeseen extends Error {}
 
+/** The answer of a check that asks about something a pending resource may bring. */
+export function mayCome(what: string): CheckResult {
+  return { unknown: `a resource before it may bring ${what}` };
+}
+
 /** A check in which anything may throw Unforeseen: then that is its answer. */
 export function foreseeing<A extends readonly unknown[]>(
   check: (...args: A) => Promise<readonly Change[]>,

@@ -8,7 +8,7 @@ import { type Change, makeChange } from '../../protocol/change.ts';
 import { refusal } from '../../protocol/problem-codes.ts';
 import type { PackageShape } from '../../protocol/shapes/package.ts';
 import type { SystemReader } from '../../system/system.ts';
-import { mayRunCommand, mayWrite } from '../pending.ts';
+import { mayCome, mayRunCommand, mayWrite } from '../pending.ts';
 import type { CheckContext } from '../resource.ts';
 import { type AptPolicy, aptPolicyOf } from './apt-policy.ts';
 import { refreshLists, runTransaction } from './apt-transaction.ts';
@@ -35,8 +35,7 @@ export const aptManager: PackageManager = {
     const policy = await aptPolicyOf(system, wanted.package);
     const missing = whatIsMissing(wanted, policy);
     if (missing !== undefined && wanted.refreshAfter === undefined) {
-      if (mayAddRepository(context))
-        return { unknown: `a resource before it may bring a source for ${missing}` };
+      if (mayAddRepository(context)) return mayCome(`a source for ${missing}`);
       throw refusal('package.unknown', `no package source of this host has ${missing}`);
     }
     return [arrival(wanted, await find(system, wanted), policy)];

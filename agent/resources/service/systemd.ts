@@ -10,7 +10,7 @@ import { refusal } from '../../protocol/problem-codes.ts';
 import type { ServiceShape } from '../../protocol/shapes/service.ts';
 import { howEnded, lastLines } from '../../system/program-end.ts';
 import type { System } from '../../system/system.ts';
-import { mayRunCommand, mayWrite } from '../pending.ts';
+import { mayCome, mayRunCommand, mayWrite } from '../pending.ts';
 import type { CheckContext, CheckResult } from '../resource.ts';
 import type { ServiceManager } from './manager.ts';
 import { isKnown, isRunning, readUnit, type UnitState, unitChanges, wantsNothing } from './unit-state.ts';
@@ -53,11 +53,11 @@ function compare(unit: UnitState, wanted: ServiceShape, context: CheckContext): 
 }
 
 function compareUnknown(unit: UnitState, wanted: ServiceShape, { pending }: CheckContext): CheckResult {
-  const mayCome =
+  const isComing =
     mayRunCommand(pending) ||
     mayWrite(pending, (path) => unitDirectories.test(path)) ||
     pending.some((each) => each.kind === 'package' && each.wanted.state !== 'absent');
-  if (mayCome) return { unknown: `a resource before it may bring the unit ${wanted.unit}` };
+  if (isComing) return mayCome(`the unit ${wanted.unit}`);
   // A unit can be masked before it exists, so that it never starts.
   if (wantsNothing(wanted)) return unitChanges(unit, wanted);
   throw refusal('service.unknown', `systemd has no unit ${wanted.unit}`);
