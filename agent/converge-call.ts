@@ -15,7 +15,8 @@ import { applyDelta, planResources, type RolePlan } from './protocol/plan.ts';
 import type { Problem } from './protocol/problem.ts';
 import { agentProblem, refusal, thrownProblem } from './protocol/problem-codes.ts';
 import type { ContentReader } from './system/content-reader.ts';
-import { createReader, createSystem } from './system/posix.ts';
+import { PosixSystem } from './system/posix.ts';
+import { PosixReader } from './system/reader.ts';
 
 /** A plan the agent keeps, so that the next call can be a few bytes. */
 export interface HeldPlan {
@@ -138,8 +139,8 @@ async function work(message: ConvergeMessage, plan: RolePlan, options: WorkOptio
     interrupted: writes ? await journal.interrupted(key, digest) : undefined,
     stop: options.stop,
     emit,
-    reader: (resource, signal) => createReader(touch(resource, signal)),
-    system: (resource, signal) => createSystem(touch(resource, signal)),
+    reader: (resource, signal) => new PosixReader(touch(resource, signal)),
+    system: (resource, signal) => new PosixSystem(touch(resource, signal)),
     now: options.now,
   });
   await record?.end(result);

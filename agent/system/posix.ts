@@ -12,33 +12,15 @@ import { runProgram } from './exec.ts';
 import { pinned, syncName } from './pinned-path.ts';
 import { chmod, chown, dirname, lstat, mkdir, rmdir, symlink, unlink } from './platform.ts';
 import { howEnded, lastLines } from './program-end.ts';
-import { PosixReader, type SystemOptions } from './reader.ts';
+import { PosixReader } from './reader.ts';
 import { removeTree } from './remove-tree.ts';
 import { putInPlace, type Replacement, removeLeftovers, replaceFileSafely } from './replace-file.ts';
-import type {
-  NewContent,
-  Ownership,
-  ReplaceOptions,
-  RunOptions,
-  RunResult,
-  System,
-  SystemReader,
-} from './system.ts';
+import type { NewContent, Ownership, ReplaceOptions, RunOptions, RunResult, System } from './system.ts';
 
 /** Seconds a validate command may take. */
 const validateTimeout = 300;
 
-/** Eyes only: what check gets. */
-export function createReader(options: SystemOptions): SystemReader {
-  return new PosixReader(options);
-}
-
-/** Eyes and hands: what apply gets. */
-export function createSystem(options: SystemOptions): System {
-  return new PosixSystem(options);
-}
-
-class PosixSystem extends PosixReader implements System {
+export class PosixSystem extends PosixReader implements System {
   async replaceFile(path: string, content: NewContent, options: ReplaceOptions): Promise<void> {
     await this.#change(`write ${path}`, async () => {
       const ids = await resolveIds(this, options);

@@ -20,8 +20,9 @@ import type { Change } from '../../agent/protocol/change.ts';
 import type { Facts } from '../../agent/protocol/facts.ts';
 import { ProblemError } from '../../agent/protocol/problem.ts';
 import type { CheckContext, Resource } from '../../agent/resources/resource.ts';
-import { createReader, createSystem } from '../../agent/system/posix.ts';
+import { PosixSystem } from '../../agent/system/posix.ts';
 import type { SystemOptions } from '../../agent/system/reader.ts';
+import { PosixReader } from '../../agent/system/reader.ts';
 import type { System, SystemReader } from '../../agent/system/system.ts';
 
 export const noFacts: Facts = {
@@ -90,8 +91,8 @@ export function testHost(options: Partial<SystemOptions> = {}): TestHost {
   return {
     root,
     contents,
-    reader: createReader(all),
-    system: createSystem(all),
+    reader: new PosixReader(all),
+    system: new PosixSystem(all),
     path: (...names) => join(root, ...names),
     listing: () => listing(root),
     remove: () => rmSync(root, { recursive: true, force: true }),

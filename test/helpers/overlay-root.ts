@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Facts } from '../../agent/protocol/facts.ts';
 import { accountsKey, groupsKey, parseAccounts, parseGroups } from '../../agent/system/accounts.ts';
-import { createSystem } from '../../agent/system/posix.ts';
+import { PosixSystem } from '../../agent/system/posix.ts';
 import { verifyQuery } from '../../agent/system/queries.ts';
 import type { System } from '../../agent/system/system.ts';
 import { systemProgram } from '../fleet/available.ts';
@@ -86,7 +86,7 @@ async function end(child: ChildProcess, place: string): Promise<void> {
 function systemIn(root: string, facts: Facts): System {
   const memory = new Map<string, Promise<unknown>>();
   const contents = { held: () => undefined, open: () => Promise.reject(new Error('no contents here')) };
-  const real = createSystem({ facts, contents, memory });
+  const real = new PosixSystem({ facts, contents, memory });
   const at = (path: string): string => join(root, path);
   const database = (name: string): string => readFileSync(at(`/etc/${name}`), 'utf8');
   return {

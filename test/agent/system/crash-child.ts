@@ -3,11 +3,11 @@
  * Invariant: says a line on stdout before each replacement.
  * For crash-safety.test.ts only.
  */
-import { createSystem } from '../../../agent/system/posix.ts';
+import { PosixSystem } from '../../../agent/system/posix.ts';
 import { noFacts, TestContents } from '../test-host.ts';
 
 const path = process.argv[2] ?? '';
-const system = createSystem({ facts: noFacts, contents: new TestContents(), memory: new Map() });
+const system = new PosixSystem({ facts: noFacts, contents: new TestContents(), memory: new Map() });
 for (let round = 0; ; round += 1) {
   process.stdout.write('.\n');
   const letter = round % 2 === 0 ? 'A' : 'B';
