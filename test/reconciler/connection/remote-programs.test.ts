@@ -231,3 +231,19 @@ describe('a supply', () => {
     expect(await process.supply?.(all)).toMatchObject({ ok: false });
   });
 });
+
+describe('the output of a command run at the far end', () => {
+  it('arrives whole although the program says it as fast as it can', async () => {
+    const session = await agents.start('host', localRunner);
+    let said = 0;
+    const ended = await session.exec({
+      argv: ['sh', '-c', 'yes 0123456 | head -c 20000000'],
+      timeout: 60,
+      onOutput: (_stream, text) => {
+        said += text.length;
+      },
+    });
+    expect(ended).toMatchObject({ ok: true, value: { status: 0 } });
+    expect(said).toBe(20_000_000);
+  });
+});
