@@ -35,14 +35,6 @@ function localHost(name: string, user: string): LocalHost {
     name,
     through: (pool) => ({
       open: (spec, signal) => pool.open(localised(spec), signal),
-      survey(signal) {
-        const survey = pool.survey(signal);
-        return {
-          reach: (spec) => survey.reach(localised(spec)),
-          measure: (way) => survey.measure(way),
-          end: () => survey.end(),
-        };
-      },
       sessions: () => pool.sessions(),
       onLost: (listener) => pool.onLost(listener),
       close: (reason) => pool.close(reason),

@@ -14,7 +14,7 @@ import { defaultKnownHosts } from '../connection/host-keys.ts';
 import { HostTrust } from '../connection/host-trust.ts';
 import { ConnectionPool, poolOptions } from '../connection/pool.ts';
 import { RuntimeShipping } from '../connection/runtime/shipping.ts';
-import type { SessionPool } from '../connection/session.ts';
+import type { SessionPool, Survey } from '../connection/session.ts';
 import { ownSshConfig, SshConfig } from '../connection/ssh-config.ts';
 import { ownCredentials } from '../connection/ssh-credentials.ts';
 import { Environments } from '../environments.ts';
@@ -67,6 +67,8 @@ export interface Workspace {
   readonly asker: Asker;
   /** A look at hosts' keys; the caller closes it. */
   readonly trust: () => HostTrust;
+  /** Measures ways to hosts; the caller ends it. */
+  readonly survey: (signal: AbortSignal) => Survey;
   /** Writes history out and closes everything; safe to call once. */
   close(): Promise<void>;
 }
@@ -193,36 +195,38 @@ async function assemble(invocation: Invocation, parts: Parts): Promise<Workspace
       sshConfig,
       atOnce: defaults.tuning.connections,
     });
-  return { output, store, source, environments, services, runs, worktree, asker, trust, close };
+  const survey = (signal: AbortSignal): Survey => registeringSurvey(lines.survey(signal), secrets);
+  return { output, store, source, environments, services, runs, worktree, asker, trust, survey, close };
 }
 
 /** Puts a pool in front of which every password becomes known to the redaction. */
 function registering(pool: SessionPool, secrets: SecretRegistry): SessionPool {
-  const learn = (spec: ConnectionSpec): void => {
-    for (const secret of [spec.password, spec.become?.password])
-      if (secret !== undefined) secrets.add(secret);
-    if (spec.via !== undefined) learn(spec.via);
-  };
   return {
     open: (spec, signal) => {
-      learn(spec);
+      learn(spec, secrets);
       return pool.open(spec, signal);
-    },
-    survey(signal) {
-      const survey = pool.survey(signal);
-      return {
-        reach: (spec) => {
-          learn(spec);
-          return survey.reach(spec);
-        },
-        measure: (way) => survey.measure(way),
-        end: () => survey.end(),
-      };
     },
     sessions: () => pool.sessions(),
     onLost: (listener) => pool.onLost(listener),
     close: (reason) => pool.close(reason),
   };
+}
+
+/** The same for a survey. */
+function registeringSurvey(survey: Survey, secrets: SecretRegistry): Survey {
+  return {
+    reach: (spec) => {
+      learn(spec, secrets);
+      return survey.reach(spec);
+    },
+    measure: (way) => survey.measure(way),
+    end: () => survey.end(),
+  };
+}
+
+function learn(spec: ConnectionSpec, secrets: SecretRegistry): void {
+  for (const secret of [spec.password, spec.become?.password]) if (secret !== undefined) secrets.add(secret);
+  if (spec.via !== undefined) learn(spec.via, secrets);
 }
 
 /** Does something with a workspace and closes it, whatever happens. */

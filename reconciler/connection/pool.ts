@@ -119,6 +119,7 @@ export class ConnectionPool implements SessionPool {
     return unlessAborted(attempt, asked.host, { signal });
   }
 
+  /** Measures ways over lines of this pool. */
   survey(signal?: AbortSignal): Survey {
     return new WaySurvey({
       resolve: (spec) => this.#resolve(spec, signal),

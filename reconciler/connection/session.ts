@@ -99,7 +99,6 @@ export interface Survey {
 export interface SessionPool {
   /** An open session, reused when there is one. */
   open(spec: ConnectionSpec, signal?: AbortSignal): Promise<Result<HostSession>>;
-  survey(signal?: AbortSignal): Survey;
   /** The open sessions. */
   sessions(): readonly HostSession[];
   /** Called when a session of the pool ends by itself. */

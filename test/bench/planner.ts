@@ -134,7 +134,6 @@ export async function openPlanner(
 /** A pool that opens nothing. */
 export const noLines: SessionPool = {
   open: async () => failure(connectionProblem('line.closed', 'this bench has no hosts')),
-  survey: () => ({ reach: async () => ({ hops: [] }), measure: async (way) => way, end: () => {} }),
   sessions: () => [],
   onLost: () => {},
   close: async () => {},

@@ -35,7 +35,7 @@ export const ping: Command = {
       const signal = surroundings.interrupted;
       const { services, output } = workspace;
       const limit = { most: environment.parallel, signal };
-      const survey = services.pool.survey(signal);
+      const survey = workspace.survey(signal);
       const reached = await limited(hosts, limit, ({ name }) => reach(services, inventory, { name, survey }));
       const ways = reached.filter((each) => each !== undefined);
       // Not before all lines are open: setting one up would count into the round trips of the others.
