@@ -37,7 +37,10 @@ async function measure(count: number, { peers }: BenchContext): Promise<readonly
       if (peers.mitogenStrategies !== undefined && round < rounds) theirs.push(await mitogen(fleet));
     }
     const beside = theirs.length === 0 ? {} : { Mitogen: median(theirs) };
-    const [name, value] = [`${count} hosts, until all agents are ready`, median(times)];
+    const [name, value] = [
+      `${count === 1 ? '1 host' : `${count} hosts`}, until all agents are ready`,
+      median(times),
+    ];
     const growth = { line: 'until agents are ready', of: 'connecting', at: count };
     const figure: Figure = { name, value, unit: 'ms', beside, growth, budget: { of: 'Mitogen', share: 1 } };
     if (count > 1) return [figure];

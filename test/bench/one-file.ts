@@ -5,7 +5,7 @@
  */
 
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,6 +31,8 @@ export const oneFile: Bench = {
 
 interface Image {
   readonly path: string;
+  /** A file without bytes: copying it costs what is no copying. */
+  readonly empty: string;
   readonly content: { readonly sha256: string; readonly size: number };
   readonly store: ContentStore;
 }
@@ -43,7 +45,7 @@ async function rate(size: number): Promise<readonly Figure[]> {
     const [ours, theirs]: [number[], number[]] = [[], []];
     for (let round = 0; round < rounds; round += 1) {
       ours.push(await sendAll(fleet, sessions, image));
-      const login = await scp(fleet, '/dev/null');
+      const login = await scp(fleet, image.empty);
       theirs.push((await scp(fleet, image.path)) - login);
     }
     await end();
@@ -68,7 +70,7 @@ async function growth(size: number): Promise<readonly Figure[]> {
     const milliseconds = await sendAll(fleet, sessions, image);
     clearInterval(sampling);
     await end();
-    const theirs = (await scp(fleet, image.path)) - (await scp(fleet, '/dev/null'));
+    const theirs = (await scp(fleet, image.path)) - (await scp(fleet, image.empty));
     return [
       { name: `${size} MiB to eight hosts`, value: milliseconds, unit: 'ms', beside: { scp: theirs } },
       {
@@ -93,7 +95,9 @@ async function withImage<T>(
     execFileSync('sh', ['-c', `head -c ${size * mebibyte} /dev/urandom > "$0"`, path]);
     const sha256 = execFileSync('sha256sum', [path]).toString().slice(0, 64);
     const content = { sha256, size: size * mebibyte };
-    return await work(fleet, { path, content, store: fileStore(path, content.size) });
+    const empty = join(folder, 'empty');
+    writeFileSync(empty, '');
+    return await work(fleet, { path, empty, content, store: fileStore(path, content.size) });
   } finally {
     await fleet.down();
     rmSync(folder, { recursive: true, force: true });

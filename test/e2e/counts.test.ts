@@ -32,13 +32,15 @@ describe.skipIf(fleetAvailable() !== undefined)('what crosses the wire to a host
   let towline: Towline;
   let reconciler: ReconcilerProcess;
 
-  /** Saves, waits for the run, and gives its lines and the bytes that went up meanwhile. */
-  const saved = async (files: Record<string, string>): Promise<{ lines: readonly Line[]; up: number }> => {
+  /** Saves, waits for the run, and gives its lines and what went over the link meanwhile. */
+  const saved = async (
+    files: Record<string, string>,
+  ): Promise<{ lines: readonly Line[]; up: number; roundTrips: number }> => {
     const mark = reconciler.lines.length;
     link.reset();
     towline.save(files);
     const lines = await reconciler.runAfter(mark, () => true);
-    return { lines, up: link.crossed('up').bytes };
+    return { lines, up: link.crossed('up').bytes, roundTrips: Math.ceil(link.turns / 2) };
   };
 
   beforeAll(async () => {
@@ -64,10 +66,11 @@ describe.skipIf(fleetAvailable() !== undefined)('what crosses the wire to a host
     await fleet?.down();
   });
 
-  it('is at most 30 kB for 100 commands on a warm line', async () => {
-    const { lines, up } = await saved(hundredCommands(1));
+  it('is at most 30 kB and three round trips for 100 commands on a warm line', async () => {
+    const { lines, up, roundTrips } = await saved(hundredCommands(1));
     expect(summaryOf(lines).resources).toMatchObject({ changed: 100, failed: 0 });
     expect(up).toBeLessThanOrEqual(30_000);
+    expect(roundTrips).toBeLessThanOrEqual(3);
   });
 
   it('is at most 1.2 MiB for 1,000 files of 1 KiB', async () => {
