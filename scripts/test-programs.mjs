@@ -17,6 +17,8 @@ export const packages = {
   git: 'git',
   podman: 'podman',
   crun: 'crun',
+  'systemd-nspawn': 'systemd-container',
+  'dbus-daemon': 'dbus',
   fish: 'fish',
   tcsh: 'tcsh',
   faketime: 'faketime',

@@ -8,6 +8,7 @@ import { ConnectionPool } from '../../reconciler/connection/pool.ts';
 import type { HostSession } from '../../reconciler/connection/session.ts';
 import { systemProgram } from '../fleet/available.ts';
 import { convergeCall, filePlan, MemoryContents, testPoolOptions } from '../helpers/lines.ts';
+import { type NspawnBox, nspawnUnavailable, startNspawnBox } from '../helpers/nspawn-box.ts';
 import { type OverlayRoot, overlayUnavailable, startOverlayRoot } from '../helpers/overlay-root.ts';
 import { type PodmanBox, podmanUnavailable, startPodmanBox } from '../helpers/podman-box.ts';
 
@@ -111,6 +112,54 @@ describe.skipIf(noPodman !== undefined)(
     it('without such an account says so', async () => {
       const become = { method: 'sudo', user: 'nosuch' } as const;
       expect(await pool.open(spec('podman', box.name, { become }))).toMatchObject({
+        ok: false,
+        problem: { code: 'become.unknown-user' },
+      });
+    });
+  },
+);
+
+const noNspawn = nspawnUnavailable();
+
+describe.skipIf(noNspawn !== undefined)(
+  `a machine of systemd-nspawn${noNspawn === undefined ? '' : ` (${noNspawn})`}`,
+  () => {
+    let box: NspawnBox;
+    beforeAll(async () => {
+      box = await startNspawnBox();
+    });
+    afterAll(() => box.stop());
+
+    it('is a host: roles are applied inside, under its own systemd', async () => {
+      const session = await opened(spec('machinectl', box.name));
+      expect(await said(session, 'cat', '/proc/1/comm')).toBe('systemd');
+      expect(await said(session, 'sh', '-c', 'echo "$HOME" $((6 * 7))')).toBe('/root 42');
+      await putFile(session, '/etc', 'from nspawn');
+      expect(readFileSync(box.path('etc', '0'), 'utf8')).toBe('from nspawn');
+      expect(existsSync('/etc/0')).toBe(false);
+      await session.close('done');
+    });
+
+    it('is entered as an account by systemd itself, without sudo inside', async () => {
+      const become = { method: 'sudo', user: 'nobody' } as const;
+      const session = await opened(spec('machinectl', box.name, { become }));
+      expect(await said(session, 'id', '-un')).toBe('nobody');
+      await session.close('done');
+    });
+
+    it('is entered by the namespaces of its first process too', async () => {
+      const session = await opened(spec('setns', String(box.leader)));
+      expect(await said(session, 'cat', '/proc/1/comm')).toBe('systemd');
+      await session.close('done');
+    });
+
+    it('is refused in words where there is no such machine or account', async () => {
+      expect(await pool.open(spec('machinectl', 'nowhere'))).toMatchObject({
+        ok: false,
+        problem: { code: 'container.missing', where: { host: 'web1' } },
+      });
+      const become = { method: 'sudo', user: 'nosuch' } as const;
+      expect(await pool.open(spec('machinectl', box.name, { become }))).toMatchObject({
         ok: false,
         problem: { code: 'become.unknown-user' },
       });

@@ -31,9 +31,11 @@ export const machinectl: ContainerProgram = {
       /Access denied|Permission denied|not permitted|authentication required/i,
       'container.not-permitted',
     ),
-    refusal(/No machine|No such machine|No such device or address/i, 'container.missing'),
-    refusal(/Failed to (create|connect to) .*bus|Host is down/i, 'container.unreachable', noSystemd),
-    refusal(/determine user credentials|unknown user|status=217/i, 'become.unknown-user'),
-    refusal(/Failed to find executable|status=203/i, 'container.no-shell'),
+    // That the host is down is what it says of a machine that systemd-machined does not list.
+    refusal(/No machine|No such machine|No such device or address|Host is down/i, 'container.missing'),
+    refusal(/Failed to (create|connect to) .*bus/i, 'container.unreachable', noSystemd),
+    // Quiet, it says nothing of a service that could not begin; systemd’s own exit statuses tell.
+    refusal(/determine user credentials|unknown user|status[= ]217\b/i, 'become.unknown-user'),
+    refusal(/Failed to find executable|status[= ]203\b/i, 'container.no-shell'),
   ],
 };

@@ -242,7 +242,8 @@ describe('the refusal of a program', () => {
     ['lxd', 'Error: Instance is not running', 'container.not-running'],
     ['lxd', 'towline: there is neither lxc nor incus', 'container.no-program'],
     ['machinectl', 'Failed to start transient service unit: Access denied', 'container.not-permitted'],
-    ['machinectl', 'Failed to create bus connection: Host is down', 'container.unreachable'],
+    ['machinectl', 'Failed to connect to bus: Host is down', 'container.missing'],
+    ['machinectl', 'Failed to connect to bus: No such file or directory', 'container.unreachable'],
     ['setns', 'nsenter: cannot open /proc/4711/ns/user: No such file or directory', 'container.missing'],
     [
       'setns',
@@ -296,8 +297,15 @@ describe('the refusal of a program', () => {
     const machine = explainContainer(
       'machinectl',
       'web',
-      ended('Failed to create bus connection: Host is down'),
+      ended('Failed to connect to bus: No such file or directory'),
     );
     expect(machine.hint).toContain('setns');
+  });
+
+  it('knows by systemd’s own exit statuses what a service lacked that could not begin', () => {
+    const codes = [217, 203, 1].map(
+      (status) => explainContainer('machinectl', 'web', ended('', status)).code,
+    );
+    expect(codes).toEqual(['become.unknown-user', 'container.no-shell', 'line.start-failed']);
   });
 });
