@@ -45,9 +45,8 @@ export const ping: Command = {
       survey.end();
       const known = answers.filter((answer) => answer !== undefined);
       output.document(known, (style, width) => pingView(known, style, width));
-      return signal.aborted || known.some(({ problem }) => problem !== undefined)
-        ? exitStatus.failure
-        : exitStatus.done;
+      if (signal.aborted) return exitStatus.interrupted;
+      return known.some(({ problem }) => problem !== undefined) ? exitStatus.failure : exitStatus.done;
     });
     return typeof ended === 'number' ? ended : refuse(invocation, ended.refused);
   },
