@@ -16,6 +16,8 @@ const colours: Readonly<Record<string, string>> = {
   scp: '#7f8c8d',
 };
 const other = '#9b9b9b';
+/** Lines of one colour differ by these. */
+const dashes = ['', '7 3', '2 3'];
 const width = 900;
 const style = `<style>text{font:12px sans-serif;fill:#555}.t{font-weight:bold}@media(prefers-color-scheme:dark){text{fill:#bbb}}</style>`;
 
@@ -101,8 +103,8 @@ function growthPlot(title: string, lines: ReadonlyMap<string, { at: number; valu
   };
   const x = spread(
     all.map((point) => point.at),
-    90,
-    620,
+    40,
+    600,
   );
   const y = spread(
     all.map((point) => point.value),
@@ -111,11 +113,14 @@ function growthPlot(title: string, lines: ReadonlyMap<string, { at: number; valu
   );
   const hosts = [...new Set(all.map((point) => point.at))];
   const axis = hosts.map((at) => `<text x="${x(at)}" y="360" text-anchor="middle">${at}</text>`);
-  const drawn = [...lines].map(([name, points], index) => {
+  const ordered = [...lines].sort(
+    ([a], [b]) => Number(b.startsWith('Towline')) - Number(a.startsWith('Towline')),
+  );
+  const drawn = ordered.map(([name, points], index) => {
     const colour = colours[name.split(', ')[0] ?? ''] ?? colours[name] ?? other;
     const sorted = [...points].sort((a, b) => a.at - b.at);
     const path = sorted.map((point) => `${x(point.at)},${y(point.value)}`).join(' ');
-    const dash = name.includes('process') ? ' stroke-dasharray="5 3"' : '';
+    const dash = ` stroke-dasharray="${name.startsWith('Towline') ? (dashes[index % dashes.length] ?? '') : ''}"`;
     const marks = sorted.map(
       (point) =>
         `<circle cx="${x(point.at)}" cy="${y(point.value)}" r="3" fill="${colour}"/><text x="${x(point.at) + 6}" y="${y(point.value) - 6}">${escaped(amount(point.value, 'ms'))}</text>`,
