@@ -54,6 +54,12 @@ function findBlock(
       'resource.failed',
       `${path}: the begin marker in line ${first + 1} has no end marker after it`,
     );
+  const other = lines.findIndex((line, index) => index > first && index !== last && line.text === begin);
+  if (other !== -1)
+    throw refusal(
+      'resource.failed',
+      `${path}: line ${other + 1} is a second begin marker, after that in line ${first + 1}`,
+    );
   return { first, last };
 }
 

@@ -34,7 +34,9 @@ function place(lines: readonly Line[], wanted: LineShape, term: Term): Edited | 
   }
   const old = lines[hit] as Line;
   if (old.text === text) return undefined;
-  const replaced = lines.map((line, index) => (index === hit ? { ...line, text } : line));
+  // An empty last line without an end would be no line.
+  const end = text ? old.end : old.end || '\n';
+  const replaced = lines.map((line, index) => (index === hit ? { text, end } : line));
   return { lines: replaced, from: old.text, to: wanted.line };
 }
 

@@ -99,13 +99,14 @@ export function testHost(options: Partial<SystemOptions> = {}): TestHost {
   };
 }
 
-/** Every path below a root with type, mode, owner and content hash or target. */
+/** Every path below a root with type, mode, owner and content hash or target; links are not followed. */
 export function listing(root: string): Record<string, string> {
   const found: Record<string, string> = {};
-  const names = readdirSync(root, { recursive: true, encoding: 'utf8' }).sort();
-  for (const name of ['.', ...names]) {
+  const names = ['.'];
+  for (const name of names) {
     const path = join(root, name);
     const stat = lstatSync(path);
+    if (stat.isDirectory()) names.push(...readdirSync(path).map((child) => join(name, child)));
     const content = stat.isFile()
       ? createHash('sha256').update(readFileSync(path)).digest('hex')
       : stat.isSymbolicLink()

@@ -69,11 +69,16 @@ describe('block', () => {
     expect(readFileSync(path, 'utf8')).toBe('a\n---\ny\nz\n---\n');
   });
 
-  it('refuses a begin without an end, and a block that holds a marker', async () => {
+  it('refuses a begin without an end, two begins, and a block that holds a marker', async () => {
     const path = host.path('f');
-    writeFileSync(path, 'a\n# begin\nb\n');
     const wanted = { path, state: 'present' as const, block: 'x', ...markers };
-    expect(await codeOf(converge(host, blockResource, wanted))).toBe('resource.failed');
+    const block = '# begin\nb\n# end\n';
+    for (const text of ['a\n# begin\nb\n', block + block, `# begin\n${block}`, `${block}# begin\n`])
+      for (const state of ['present', 'absent'] as const) {
+        writeFileSync(path, text);
+        expect(await codeOf(converge(host, blockResource, { ...wanted, state }))).toBe('resource.failed');
+        expect(readFileSync(path, 'utf8')).toBe(text);
+      }
     writeFileSync(path, '');
     expect(await codeOf(converge(host, blockResource, { ...wanted, block: 'x\n# end\ny' }))).toBe(
       'resource.failed',

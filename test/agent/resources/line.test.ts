@@ -34,6 +34,7 @@ describe('line', () => {
     ],
     ['is compared without a carriage return at its end', 'x\r\n', { line: 'x\r' }, 'x\r\n'],
     ['may be empty', 'a\n', { line: '' }, 'a\n\n'],
+    ['has an end when nothing else is left of it', 'a\np=1', { line: '', match: '^p=' }, 'a\n\n'],
   ])('%s', async (_, before, wanted, after) => {
     const path = host.path('f');
     writeFileSync(path, before);
