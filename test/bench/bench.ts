@@ -37,8 +37,6 @@ export interface Figure {
 
 export interface BenchContext {
   readonly peers: Peers;
-  /** One line on how it goes. */
-  tell(text: string): void;
 }
 
 export interface Bench {
@@ -47,8 +45,11 @@ export interface Bench {
   readonly summary: string;
   /** Longer than this is a failure. */
   readonly minutes: number;
-  run(context: BenchContext): Promise<readonly Figure[]>;
+  /** What is measured, one after the other; figures of a part are there when it ends, whatever becomes of the next. */
+  readonly parts: readonly Part[];
 }
+
+export type Part = (context: BenchContext) => Promise<readonly Figure[]>;
 
 /** The number a figure is judged by; undefined without a budget, or where its rival did not run. */
 export function limitOf({ budget, beside }: Figure): number | undefined {

@@ -18,11 +18,7 @@ export const coldConnect50: Bench = {
   name: 'cold-connect-50',
   summary: 'new connections until all agents are ready, and the memory of an idle agent',
   minutes: 3,
-  run: async (context) => [
-    ...(await measure(1, context)),
-    ...(await measure(10, context)),
-    ...(await measure(50, context)),
-  ],
+  parts: [1, 10, 50].map((count) => (context) => measure(count, context)),
 };
 
 async function measure(count: number, { peers }: BenchContext): Promise<readonly Figure[]> {

@@ -33,9 +33,9 @@ export const commands100: Bench = {
   name: 'commands-100',
   summary: `${count} × hostname in one role on one host, near and far`,
   minutes: 4,
-  run: async (context) => [
-    ...(await onStage({ hosts: 1, user: 'root', files }, (stage) => near(stage, context))),
-    ...(await onStage({ hosts: 1, user: 'root', files, linked: true }, (stage) => far(stage, context))),
+  parts: [
+    (context) => onStage({ hosts: 1, user: 'root', files }, (stage) => near(stage, context)),
+    (context) => onStage({ hosts: 1, user: 'root', files, linked: true }, (stage) => far(stage, context)),
   ],
 };
 

@@ -55,19 +55,20 @@ async function measured(bench: Bench): Promise<Outcome> {
     execArgv: ['--expose-gc', ...profiling()],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
-  const timer = setTimeout(() => child.kill('SIGTERM'), bench.minutes * 60_000);
-  let figures: readonly Figure[] | undefined;
-  child.once('message', (message) => {
-    figures = message as readonly Figure[];
-  });
-  const [status, signal] = await once(child, 'close');
+  let late = '';
+  const timer = setTimeout(() => {
+    late = ` after its ${bench.minutes} minutes`;
+    child.kill('SIGTERM');
+  }, bench.minutes * 60_000);
+  const figures: Figure[] = [];
+  child.on('message', (message) => figures.push(...(message as readonly Figure[])));
+  const [status] = await once(child, 'close');
   clearTimeout(timer);
   const seconds = (performance.now() - startedAt) / 1000;
-  if (figures !== undefined) return { bench, figures, seconds };
-  const problem =
-    signal === 'SIGTERM' ? `it took longer than ${bench.minutes} minutes` : `it ended with ${status}`;
+  if (status === 0) return { bench, figures, seconds };
+  const problem = `it ended with ${status}${late}`;
   tell(`${bench.name} failed: ${problem}`);
-  return { bench, figures: [], problem, seconds };
+  return { bench, figures, problem, seconds };
 }
 
 function show({ bench, figures, seconds }: Outcome, json: boolean): void {

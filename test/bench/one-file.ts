@@ -26,7 +26,7 @@ export const oneFile: Bench = {
   name: 'one-file',
   summary: 'a file of 64 and 512 MiB to one host and to eight, beside scp, with the memory it takes',
   minutes: 4,
-  run: async () => [...(await rate(64)), ...(await rate(512)), ...(await growth(64)), ...(await growth(512))],
+  parts: [() => rate(64), () => rate(512), () => growth(64), () => growth(512)],
 };
 
 interface Image {

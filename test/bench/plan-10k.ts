@@ -24,14 +24,16 @@ export const plan10k: Bench = {
   name: 'plan-10k',
   summary: `a plan over ${size.hosts} hosts × ${size.roles} roles after a commit to one role; no SSH`,
   minutes: 3,
-  run: async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'towline-bench-'));
-    try {
-      return await measure(join(folder, 'policy'), join(folder, 'state'));
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
-  },
+  parts: [
+    async () => {
+      const folder = mkdtempSync(join(tmpdir(), 'towline-bench-'));
+      try {
+        return await measure(join(folder, 'policy'), join(folder, 'state'));
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  ],
 };
 
 async function measure(policy: string, state: string): Promise<readonly Figure[]> {

@@ -1,6 +1,6 @@
 /**
- * One bench in a process of its own, so that its memory and its end are its own: named as the argument, figures go to the parent.
- * Invariant: exactly one message, the figures, or a failure's status and words.
+ * One bench in a process of its own, so that its memory and its end are its own: named as the argument, the figures of each part go to the parent.
+ * Invariant: a message a part, in order; a failure's status and words are the process's.
  * Never started by hand: main does.
  */
 
@@ -11,8 +11,10 @@ import { release } from './release.ts';
 const bench = benches.find(({ name }) => name === process.argv[2]);
 if (bench === undefined || process.send === undefined) throw new Error('started by main only');
 await release();
-const figures = await bench.run({
-  peers: findPeers(),
-  tell: (text) => process.stderr.write(`${text}\n`),
-});
-process.send(figures, () => process.exit(0));
+const parent = process.send.bind(process);
+const context = { peers: findPeers() };
+for (const part of bench.parts) {
+  const figures = await part(context);
+  await new Promise((sent) => parent(figures, sent));
+}
+process.exit(0);

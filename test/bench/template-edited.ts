@@ -59,11 +59,7 @@ export const templateEdited: Bench = {
   name: 'template-edited',
   summary: 'one template edited in watch mode: from the save to its content on the last host, warm lines',
   minutes: 4,
-  run: async (context) => {
-    const figures: Figure[] = [];
-    for (const size of sizes) figures.push(...(await measure(size, context)));
-    return figures;
-  },
+  parts: sizes.map((size) => (context) => measure(size, context)),
 };
 
 function measure(size: Size, context: BenchContext): Promise<readonly Figure[]> {

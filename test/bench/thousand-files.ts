@@ -51,10 +51,12 @@ export const thousandFilesBench: Bench = {
   name: 'thousand-files',
   summary: `${count} files of 1 KiB, fsynced, on one host ${roundTrip} ms away`,
   minutes: 3,
-  run: (context) => {
-    const files = { ...thousandRole(0), ...thousandFiles(0) };
-    return onStage({ hosts: 1, user: 'root', files, linked: true }, (stage) => measure(stage, context));
-  },
+  parts: [
+    (context) => {
+      const files = { ...thousandRole(0), ...thousandFiles(0) };
+      return onStage({ hosts: 1, user: 'root', files, linked: true }, (stage) => measure(stage, context));
+    },
+  ],
 };
 
 async function measure(stage: Stage, context: BenchContext): Promise<readonly Figure[]> {

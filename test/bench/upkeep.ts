@@ -23,6 +23,7 @@ const recorded = {
   idleAgentMemory: 50,
 };
 const tolerance = 1.2;
+const thousand = { ...thousandRole(0), ...thousandFiles(0) };
 const rounds = 7;
 const ticksPerSecond = 100;
 const idleSeconds = 5;
@@ -31,13 +32,10 @@ export const upkeep: Bench = {
   name: 'upkeep',
   summary: 'processor time and memory for 1,000 resource checks, of controller and agent; an agent at rest',
   minutes: 2,
-  run: () => {
-    const files = { ...thousandRole(0), ...thousandFiles(0) };
-    return onStage({ hosts: 1, user: 'root', files }, async (stage) => [
-      ...(await looking(stage)),
-      ...(await residentReconciler(stage)),
-    ]);
-  },
+  parts: [
+    () => onStage({ hosts: 1, user: 'root', files: thousand }, looking),
+    () => onStage({ hosts: 1, user: 'root', files: thousand }, residentReconciler),
+  ],
 };
 
 interface Round {
