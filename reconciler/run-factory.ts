@@ -4,7 +4,7 @@
  * Never starts a run.
  */
 
-import { timestamp } from './base/clock.ts';
+import { stopwatch, timestamp } from './base/clock.ts';
 import type { EventSink, RunEvent } from './base/event.ts';
 import type { Unstamped } from './rollout/run-host.ts';
 import type { EnvironmentMemory, Run, RunRequest, Services } from './steps/run.ts';
@@ -85,7 +85,7 @@ export class RunFactory {
       services,
       memory: this.memory(name),
       emit,
-      startedAt: services.clock.now(),
+      elapsed: stopwatch(),
       remember,
       isRemembered: () => remembered !== undefined,
       problems: [],

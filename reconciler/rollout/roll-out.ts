@@ -7,6 +7,7 @@
 
 import { setTimeout } from 'node:timers/promises';
 import { type Problem, placed } from '../../agent/protocol/problem.ts';
+import { stopwatch } from '../base/clock.ts';
 import { limited } from '../base/limited.ts';
 import { planProblem } from '../base/problem-codes/plan.ts';
 import type { RoleDefinition } from '../policy/model.ts';
@@ -43,7 +44,7 @@ export async function rollOut(
 class Rollout {
   readonly #tools: HostTools;
   readonly #parallel: number;
-  readonly #startedAt: number;
+  readonly #elapsed = stopwatch();
   readonly #ends: PairEnd[] = [];
   readonly #out = new Map<string, Problem>();
   /** Said only when something is left that does not start because of it. */
@@ -52,7 +53,6 @@ class Rollout {
 
   constructor(tools: HostTools, parallel: number) {
     this.#tools = tools;
-    this.#startedAt = tools.clock.now();
     this.#parallel = parallel;
   }
 
@@ -116,8 +116,7 @@ class Rollout {
 
   /** A host whose turn had not come when the run was stopped was not started. */
   async #runHost(task: HostTask, noMore: AbortSignal): Promise<HostEnd | undefined> {
-    const turn = this.#startedAt + spreadDelay(task.desired.host, this.#tools.spreadSeconds);
-    const wait = turn - this.#tools.clock.now();
+    const wait = spreadDelay(task.desired.host, this.#tools.spreadSeconds) - this.#elapsed();
     if (wait > 0) await setTimeout(wait, undefined, { signal: noMore }).catch(() => {});
     return noMore.aborted ? undefined : runHost(task, this.#tools);
   }

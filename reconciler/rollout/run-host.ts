@@ -9,7 +9,7 @@ import type { ConvergeMode, ConvergeResult } from '../../agent/protocol/message.
 import type { Problem } from '../../agent/protocol/problem.ts';
 import { placed } from '../../agent/protocol/problem.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
-import { type Clock, timestamp } from '../base/clock.ts';
+import { type Clock, stopwatch, timestamp } from '../base/clock.ts';
 import type { ContentStore } from '../base/content.ts';
 import type { RunEvent } from '../base/event.ts';
 import type { LedgerEntry } from '../base/ledger.ts';
@@ -121,7 +121,7 @@ export async function openSession(
 ): ReturnType<SessionPool['open']> {
   const { host } = task.desired;
   const isOpen = tools.pool.sessions().some((session) => session.host === host);
-  const startedAt = tools.clock.now();
+  const elapsed = stopwatch();
   if (!isOpen) tools.emit({ type: 'host-connecting', host });
   const stop = tools.shipping?.permit(task.spec, (progress) =>
     tools.emit({ type: 'host-runtime', ...progress }),
@@ -130,7 +130,7 @@ export async function openSession(
   stop?.();
   if (!opened.ok) return opened;
   if (!isOpen) {
-    tools.emit({ type: 'host-connected', host, milliseconds: tools.clock.now() - startedAt });
+    tools.emit({ type: 'host-connected', host, milliseconds: Math.round(elapsed()) });
     await tools.facts.learn(host, opened.value.hello.facts, timestamp(tools.clock));
   }
   return opened;

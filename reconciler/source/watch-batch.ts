@@ -17,7 +17,7 @@ export interface BatchOptions {
   readonly roots: readonly string[];
   /** What is in progress that must end first, for people; undefined when nothing is. */
   readonly hold?: (() => string | undefined) | undefined;
-  /** A batch ends after this long without an event (3) or at the latest after `longest` (100). */
+  /** A batch ends after this long without an event (1) or at the latest after `longest` (100). */
   readonly quietMilliseconds?: number | undefined;
   readonly longestMilliseconds?: number | undefined;
   /** Between two looks at a hold; 20. */
@@ -38,7 +38,7 @@ const manyPaths = 16;
 
 /** A batch that tells `notify` of what was added. */
 export function createBatch(options: BatchOptions, notify: (notice: WatchNotice) => void): Batch {
-  const { quietMilliseconds = 3, longestMilliseconds = 100, holdMilliseconds = 20, hold } = options;
+  const { quietMilliseconds = 1, longestMilliseconds = 100, holdMilliseconds = 20, hold } = options;
   let paths = new Set<string>();
   let everything = false;
   let holds = 0;

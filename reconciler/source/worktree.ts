@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { failure, type Problem, ProblemError, type Result, success } from '../../agent/protocol/problem.ts';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, stopwatch } from '../base/clock.ts';
 import { type ContentReader, heldContent, readWhole } from '../base/content.ts';
 import { sourceProblem } from '../base/problem-codes/source.ts';
 import type { SkippedEntry, SourceSnapshot } from './git-store.ts';
@@ -74,13 +74,13 @@ export function openWorktree(root: string, options: WorktreeOptions): Worktree {
 }
 
 async function settle(tree: Tree, paths: readonly string[]): Promise<Result<SourceSnapshot>> {
-  const { clock, settleMilliseconds = defaultSettleMilliseconds, pause = delay } = tree.options;
-  const deadline = clock.now() + settleMilliseconds;
+  const { settleMilliseconds = defaultSettleMilliseconds, pause = delay } = tree.options;
+  const elapsed = stopwatch();
   try {
     for (;;) {
       const obstacle = await takeLook(tree, paths, pause);
       if (obstacle === undefined) return success(buildSnapshot(tree));
-      if (clock.now() >= deadline) return failure(obstacle);
+      if (elapsed() >= settleMilliseconds) return failure(obstacle);
       await pause(pauseMilliseconds * 4);
     }
   } catch (error) {

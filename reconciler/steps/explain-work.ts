@@ -4,6 +4,7 @@
  * Never changes what was decided.
  */
 
+import { stopwatch } from '../base/clock.ts';
 import type { LedgerEntry } from '../base/ledger.ts';
 import { type Decision, pairKey } from '../plan/affected.ts';
 import { reasonFor } from '../plan/reason.ts';
@@ -13,8 +14,8 @@ export const explainWork: Step = {
   name: 'explain-work',
   async take(run) {
     const decision = run.decision as Decision;
-    const { store, clock } = run.services;
-    const startedAt = clock.now();
+    const { store } = run.services;
+    const elapsed = stopwatch();
     const name = run.request.environment.name;
     const entries = new Map<string, LedgerEntry>();
     const affected = [];
@@ -38,7 +39,7 @@ export const explainWork: Step = {
       affected,
       current: decision.current,
       hosts: run.hosts ?? 0,
-      milliseconds: clock.now() - startedAt,
+      milliseconds: Math.round(elapsed()),
     });
     return isIdle(run) ? end('nothing-to-do') : goOn;
   },

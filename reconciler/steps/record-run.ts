@@ -125,7 +125,7 @@ function summarise(run: Run, outcome: RunOutcome, problem: Problem | undefined):
     outcome,
     resources: countOutcomes(ends.flatMap(({ end }) => end.result?.reports ?? [])),
     hosts: hosts as unknown as RunSummary['hosts'],
-    milliseconds: run.services.clock.now() - run.startedAt,
+    milliseconds: Math.round(run.elapsed()),
     problem: problem ?? run.rollout?.problem,
   };
 }

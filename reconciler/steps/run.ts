@@ -105,8 +105,8 @@ export interface Run {
   readonly signal: AbortSignal;
   /** Something newer waits: start no further role, and in a drift run no further host. */
   readonly superseded: AbortSignal;
-  /** Milliseconds since the epoch. */
-  readonly startedAt: number;
+  /** Milliseconds since it began. */
+  readonly elapsed: () => number;
   /** Writes the run's beginning into history; the first call counts. */
   readonly remember: () => Promise<void>;
   readonly isRemembered: () => boolean;
