@@ -8,11 +8,9 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { RunSummary } from '../../reconciler/base/event.ts';
-import { reconcile } from '../../reconciler/reconcile.ts';
 import { TcpLink } from '../helpers/tcp-link.ts';
 import { temporaryDirectories } from '../helpers/temporary-directory.ts';
-import { Loop, requestOf } from '../reconciler/flow/loop.ts';
+import { Loop } from '../reconciler/flow/loop.ts';
 import { SmallFleet } from '../reconciler/flow/small-fleet.ts';
 
 const children = Array.from({ length: 20 }, (_, index) => `child${index + 1}`);
@@ -61,13 +59,6 @@ afterEach(async () => {
   await fleet.stop();
 });
 
-async function run(): Promise<RunSummary> {
-  const never = new AbortController().signal;
-  const environment = (await loop.environments.discover()).environments[0];
-  if (environment === undefined) throw new Error('no environment');
-  return reconcile(loop.runs.make(requestOf(environment), { signal: never, superseded: never }));
-}
-
 const ran = (host: string): string[] => {
   const path = join(fleet.host(host).root, 'ran');
   return existsSync(path) ? readFileSync(path, 'utf8').trim().split('\n') : [];
@@ -86,7 +77,7 @@ async function until(holds: () => boolean, what: string): Promise<void> {
 
 describe('a bastion with twenty children', () => {
   it('is set up once for all of them; when it is lost all end with the reason, and the next run finishes', async () => {
-    const first = run();
+    const first = loop.runOnce();
     await until(() => children.every((name) => ran(name).length === 1), 'the begin of twenty children');
     expect(fleet.host('bastion').logins).toBe(1);
     link.cut();
@@ -104,7 +95,7 @@ describe('a bastion with twenty children', () => {
 
     await until(() => children.every((name) => ran(name).includes('ended')), 'the end of twenty commands');
     await pause(200);
-    const second = await run();
+    const second = await loop.runOnce();
     expect(second.outcome, JSON.stringify(second)).toBe('done');
     expect([...second.hosts.changed, ...second.hosts.unchanged].sort()).toEqual(
       ['bastion', ...children].sort(),

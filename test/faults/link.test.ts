@@ -8,11 +8,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { RunSummary } from '../../reconciler/base/event.ts';
-import { reconcile } from '../../reconciler/reconcile.ts';
 import { type LinkQuality, TcpLink, type Way } from '../helpers/tcp-link.ts';
 import { temporaryDirectories } from '../helpers/temporary-directory.ts';
-import { Loop, requestOf } from '../reconciler/flow/loop.ts';
+import { Loop } from '../reconciler/flow/loop.ts';
 import { SmallFleet } from '../reconciler/flow/small-fleet.ts';
 
 /** Files, commands that tell that they ran, a content that is pulled, and a handler that tells what it saw. */
@@ -58,13 +56,6 @@ afterEach(async () => {
   await fleet.stop();
 });
 
-async function run(): Promise<RunSummary> {
-  const never = new AbortController().signal;
-  const environment = (await loop.environments.discover()).environments[0];
-  if (environment === undefined) throw new Error('no environment');
-  return reconcile(loop.runs.make(requestOf(environment), { signal: never, superseded: never }));
-}
-
 function commit(large: string): string {
   version += 1;
   fleet.commit({
@@ -87,7 +78,7 @@ const ran = (word: string): number =>
 async function runUntilDone(about: string): Promise<void> {
   let last: unknown;
   for (let tries = 0; tries < 20; tries += 1) {
-    const summary = await run();
+    const summary = await loop.runOnce();
     last = [summary, loop.events.filter((event) => event.type === 'host-failed').at(-1)];
     if (summary.outcome === 'done' || summary.outcome === 'nothing-to-do') return;
     expect(summary.hosts.failed, `${about}: ${JSON.stringify(summary)}`).toEqual([]);
@@ -115,7 +106,7 @@ async function cutAt(way: Way, segments: number, cold: boolean): Promise<boolean
   if (!cold) commit(large);
   const now = cold ? wanted : `v${version}`;
   link.cutAfter(way, segments);
-  const first = await run();
+  const first = await loop.runOnce();
   const happened = !link.armed;
   link.disarm();
   if (happened && first.outcome !== 'done') {
@@ -137,7 +128,7 @@ describe('a link that is cut', () => {
   ])(
     'after any segment %s (cold: %s) ends the run with the reason, and the next one finishes it once',
     async (way, cold) => {
-      expect(await run()).toMatchObject({ outcome: 'done' });
+      expect(await loop.runOnce()).toMatchObject({ outcome: 'done' });
       let cuts = 0;
       for (let segments = 1; segments <= 60; segments += 1) {
         if (!(await cutAt(way, segments, cold))) break;
@@ -151,11 +142,11 @@ describe('a link that is cut', () => {
 
 describe('a link that falls silent', () => {
   it('is given up within fifteen seconds, and the host is reached again when it speaks', async () => {
-    expect(await run()).toMatchObject({ outcome: 'done' });
+    expect(await loop.runOnce()).toMatchObject({ outcome: 'done' });
     const wanted = commit('y');
     link.silence();
     const started = performance.now();
-    const summary = await run();
+    const summary = await loop.runOnce();
     expect(performance.now() - started).toBeLessThan(15_500);
     expect(summary.hosts.unreachable).toEqual(['a']);
     expect(on('one')).not.toContain(wanted);
@@ -172,12 +163,12 @@ describe('a slow and narrow link', () => {
       link.quality = quality;
       const large = 'z'.repeat(300_000);
       const wanted = commit(large);
-      const summary = await run();
+      const summary = await loop.runOnce();
       expect(summary, JSON.stringify(summary)).toMatchObject({ outcome: 'done' });
       expectConverged(wanted, large, 'slow');
       link.reset();
       const next = commit(large);
-      expect(await run()).toMatchObject({ outcome: 'done' });
+      expect(await loop.runOnce()).toMatchObject({ outcome: 'done' });
       expectConverged(next, large, 'slow');
       expect(link.crossed('up').bytes).toBeLessThan(20_000);
     },

@@ -16,6 +16,7 @@ import { Controller, type ControllerOptions } from '../../../reconciler/controll
 import { Environments } from '../../../reconciler/environments.ts';
 import { readHoldings } from '../../../reconciler/holdings.ts';
 import { createPolicyEngine } from '../../../reconciler/policy/engine.ts';
+import { reconcile } from '../../../reconciler/reconcile.ts';
 import { createHistorySink } from '../../../reconciler/report/history.ts';
 import { RunFactory } from '../../../reconciler/run-factory.ts';
 import type { PolicySource } from '../../../reconciler/source/policy-source.ts';
@@ -103,6 +104,14 @@ export class Loop {
     const memory = store ?? opened(openMemoryStore());
     const facts = await FactsBook.open(memory.facts, true);
     return new Loop(source.value, memory, { facts, random });
+  }
+
+  /** One run of the first environment, without a controller. */
+  async runOnce(): Promise<RunSummary> {
+    const never = new AbortController().signal;
+    const environment = (await this.environments.discover()).environments[0];
+    if (environment === undefined) throw new Error('no environment');
+    return reconcile(this.runs.make(requestOf(environment), { signal: never, superseded: never }));
   }
 
   /** Starts the controller. */
