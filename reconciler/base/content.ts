@@ -1,14 +1,18 @@
 /**
  * Content by hash, for what a plan names: read piece by piece, so that its size costs no memory.
- * Invariant: bytes given for a hash have that hash, or a read fails; who opens a reader closes it.
+ * Invariant: bytes given for a hash have that hash, or a read fails; who opens a reader closes it, and what a reader gave holds
+ * until its next read or its close.
  * Never lists what it holds.
  */
 
 /** The bytes of one content. */
 export interface ContentReader {
   readonly size: number;
-  /** `count` bytes from `offset` on, fewer at the end. Throws a ProblemError when they are no longer what they were. */
-  read(offset: number, count: number): Promise<Buffer>;
+  /**
+   * `count` bytes from `offset` on, fewer at the end; in `into`, which has room for them, where they must be copied anyway. Throws
+   * a ProblemError when they are no longer what they were.
+   */
+  read(offset: number, count: number, into?: Buffer): Promise<Buffer>;
   /** Safe to call more than once. */
   close(): Promise<void>;
 }
@@ -30,7 +34,7 @@ export function heldContent(bytes: Buffer): ContentReader {
 /** All bytes of a reader, which is closed: for what is known to be small. */
 export async function readWhole(reader: ContentReader): Promise<Buffer> {
   try {
-    return await reader.read(0, reader.size);
+    return await reader.read(0, reader.size, Buffer.allocUnsafeSlow(reader.size));
   } finally {
     await reader.close();
   }

@@ -147,7 +147,7 @@ export class ContentServer {
         await this.#writer.ready();
         if (this.#isOver) break;
         const bytes = await reader.read(at, Math.min(chunkSize, end - at));
-        this.#writer.chunk({ sha256: content.sha256, offset: at, bytes });
+        await this.#writer.chunk({ sha256: content.sha256, offset: at, bytes });
       }
       if (end === content.size) await this.#close();
     } catch (error) {

@@ -1,7 +1,7 @@
 /**
  * Writes messages and chunks to an agent, counting bytes and waiting when the line is full.
  * Invariant: frames leave whole and in the order they were given; writing to a dead line does nothing.
- * Never buffers content: who sends chunks waits for `ready` in between.
+ * Never buffers content: who sends chunks waits until each was taken.
  */
 
 import type { Writable } from 'node:stream';
@@ -9,8 +9,8 @@ import { encodeMessage } from '../../agent/protocol/codec.ts';
 import { type Chunk, encodeChunk, encodeStream, type StreamPart } from '../../agent/protocol/frame.ts';
 import type { ReconcilerMessage } from '../../agent/protocol/message.ts';
 import { type Result, success } from '../../agent/protocol/problem.ts';
+import { freeBytes } from '../base/off-heap.ts';
 import type { RemoteProcess, Supply } from './line.ts';
-import { noteSent } from './send-litter.ts';
 
 /** Frames up to this size are written in one piece: every write becomes an SSH packet with padding and code of its own. */
 const onePacket = 32 * 1024;
@@ -46,8 +46,17 @@ export class FrameWriter {
     this.#write(encodeMessage(message));
   }
 
-  chunk(chunk: Chunk): void {
-    this.#write(encodeChunk(chunk));
+  /** Resolves when the bytes of the chunk are no longer looked at, or the line is gone. */
+  chunk(chunk: Chunk): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const out = this.#out;
+    const done = (): void => {
+      out.off('close', done);
+      resolve();
+    };
+    out.on('close', done);
+    if (!this.#write(encodeChunk(chunk), done)) done();
+    return promise;
   }
 
   stream(part: StreamPart): void {
@@ -81,22 +90,32 @@ export class FrameWriter {
     return promise;
   }
 
-  #write(parts: readonly Buffer[]): void {
+  /** False when the line is gone; otherwise `taken` is called when the last byte was. */
+  #write(parts: readonly Buffer[], taken?: () => void): boolean {
     const out = this.#out;
-    if (out.destroyed || out.writableEnded) return;
+    if (out.destroyed || out.writableEnded) return false;
     const size = parts.reduce((sum, part) => sum + part.length, 0);
     this.#sent += size;
-    for (const piece of inPackets(parts, size)) out.write(piece);
-    noteSent(size);
+    const { head, rest } = inPackets(parts, size);
+    if (rest === undefined) out.write(head, taken);
+    else {
+      out.write(head, () => freeBytes(head));
+      out.write(rest, taken);
+    }
+    return true;
   }
 }
 
 /** The heads of a frame share a packet with the beginning of its body: a few bytes of their own would cost as much as a full one. */
-function inPackets(parts: readonly Buffer[], size: number): readonly Buffer[] {
+function inPackets(
+  parts: readonly Buffer[],
+  size: number,
+): { readonly head: Buffer; readonly rest?: Buffer | undefined } {
   const body = parts.at(-1);
-  if (size <= onePacket || body === undefined) return [Buffer.concat(parts, size)];
-  const heads = parts.slice(0, -1);
-  const room = onePacket - (size - body.length);
-  if (room <= 0) return parts;
-  return [Buffer.concat([...heads, body.subarray(0, room)]), body.subarray(room)];
+  const room = onePacket - size + (body?.length ?? 0);
+  if (size <= onePacket || body === undefined || room <= 0) return { head: Buffer.concat(parts, size) };
+  return {
+    head: Buffer.concat([...parts.slice(0, -1), body.subarray(0, room)], onePacket),
+    rest: body.subarray(room),
+  };
 }

@@ -1,5 +1,6 @@
 /**
- * Sweeps up after sending: every SSH packet leaves buffers outside of the heap, which the engine counts too late to keep memory flat.
+ * Sweeps up after the SSH library's own ciphers: every packet leaves buffers outside of the heap, which the engine counts too late
+ * to keep memory flat.
  * Invariant: one short collection of young objects per so many bytes sent, whoever sent them; nothing where the engine offers none.
  * Never touches what is still in use.
  */

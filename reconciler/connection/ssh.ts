@@ -17,7 +17,7 @@ import { type HostKeyOptions, type HostKeyVerifier, hostKeyVerifier } from './ho
 import { Patience } from './patience.ts';
 import { SshConnection, type SshDeadlines } from './ssh-connection.ts';
 import { type CredentialSources, credentialsFor, type MethodContext } from './ssh-credentials.ts';
-import { onTryEnded } from './ssh2-internals.ts';
+import { encryptOurselves, onTryEnded } from './ssh2-internals.ts';
 import { openTcp } from './tcp.ts';
 
 export interface SshOptions {
@@ -158,6 +158,7 @@ function handshake(attempt: Attempt): Promise<Result<Client>> {
   const note = (problem: Problem | undefined): void => {
     keyProblem = problem;
   };
+  encryptOurselves(client, socket);
   try {
     client.connect(clientConfig(attempt, client, note));
     onTryEnded(client, (allowed, isPartial) => attempt.ledger.heard(allowed, isPartial));

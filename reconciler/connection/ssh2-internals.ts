@@ -1,11 +1,15 @@
 /**
- * The only place that reaches into the ssh2 library: proofs by certificate, what a server says after each try, signs of life, ends.
+ * The only place that reaches into the ssh2 library: proofs by certificate, what a server says after each try, signs of life, ends,
+ * and our own cipher.
  * Invariant: ssh2 is pinned to one version, and tests log in by certificate and after partial success to real servers.
  * Never changes the library for other connections.
  */
 
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { Client } from 'ssh2';
+import { GcmCipher, type GcmState } from './gcm-cipher.ts';
+import { noteSent } from './send-litter.ts';
 import { sshString } from './ssh-blob.ts';
 
 interface Protocol {
@@ -16,10 +20,14 @@ interface Protocol {
       finalize(packet: Buffer): Buffer;
     };
   };
-  readonly _cipher: { encrypt(packet: Buffer): void };
+  _cipher: Cipher;
+  readonly _decipher: { _decipherKey?: Buffer | KeyObject };
   readonly _authsQueue: string[];
   readonly _handlers: { USERAUTH_FAILURE?: FailureHandler };
   ping(): void;
+}
+interface Cipher extends Partial<GcmState> {
+  encrypt(packet: Buffer): void;
 }
 type FailureHandler = (
   protocol: Protocol,
@@ -79,5 +87,33 @@ export function onTryEnded(
   handlers.USERAUTH_FAILURE = (protocol, allowed, isPartial) => {
     listener(allowed ?? [], isPartial);
     own?.(protocol, allowed, isPartial);
+  };
+}
+
+/** Sends with our own cipher whenever keys were exchanged; where they agreed on one that we lack, what the library's leaves is swept up. */
+export function encryptOurselves(client: Client, socket: Duplex): void {
+  const write = (bytes: Buffer, taken?: () => void): void => {
+    if (socket.writable && !socket.readableEnded) socket.write(bytes, taken);
+  };
+  client.on('handshake', () => {
+    const protocol = protocolOf(client);
+    const { _cipher: cipher, _decipher: decipher } = protocol;
+    if (isGcm(cipher)) protocol._cipher = new GcmCipher(cipher, write);
+    else sweepAfter(cipher);
+    // As bytes it would be looked at as an object and converted for each packet.
+    if (Buffer.isBuffer(decipher._decipherKey))
+      decipher._decipherKey = createSecretKey(decipher._decipherKey);
+  });
+}
+
+function isGcm(cipher: Cipher): cipher is Cipher & GcmState {
+  return cipher._encIV !== undefined;
+}
+
+function sweepAfter(cipher: Cipher): void {
+  const encrypt = cipher.encrypt.bind(cipher);
+  cipher.encrypt = (packet) => {
+    encrypt(packet);
+    noteSent(packet.length);
   };
 }

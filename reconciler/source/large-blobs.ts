@@ -11,7 +11,7 @@ import { join } from 'node:path';
 import { ProblemError } from '../../agent/protocol/problem.ts';
 import type { ContentReader } from '../base/content.ts';
 import { sourceProblem } from '../base/problem-codes/source.ts';
-import { readPiece } from './large-file.ts';
+import { readPiece, roomFor } from './large-file.ts';
 import { inflateLooseBlob, looseBlobSize } from './loose-object.ts';
 import type { SystemGit } from './system-git.ts';
 
@@ -61,8 +61,8 @@ export class LargeBlobs {
     const file = await spilled.file;
     return {
       size,
-      async read(offset, count) {
-        const piece = await readPiece(file, offset, Math.min(count, size - offset));
+      async read(offset, count, into) {
+        const piece = await readPiece(file, offset, roomFor(Math.min(count, size - offset), into));
         if (piece === undefined) throw noSpace(`blob ${id.slice(0, 12)} was cut short`);
         return piece;
       },

@@ -58,8 +58,12 @@ function readerOf(handle: FileHandle, path: string, stamp: Stamp): ContentReader
   let closed: Promise<void> | undefined;
   return {
     size: Number(stamp.size),
-    async read(offset, count) {
-      const piece = await readPiece(handle, offset, Math.min(count, Number(stamp.size) - offset));
+    async read(offset, count, into) {
+      const piece = await readPiece(
+        handle,
+        offset,
+        roomFor(Math.min(count, Number(stamp.size) - offset), into),
+      );
       const now: BigIntStats = await handle.stat({ bigint: true });
       if (piece === undefined || !sameStamp(toStamp(now), stamp)) throw changed(path);
       return piece;
@@ -71,13 +75,19 @@ function readerOf(handle: FileHandle, path: string, stamp: Stamp): ContentReader
   };
 }
 
-/** Exactly `count` bytes, or undefined when the file has fewer. */
+/** Room for `count` bytes: in `into` when there is one. */
+export function roomFor(count: number, into: Buffer | undefined): Buffer {
+  return into === undefined
+    ? Buffer.allocUnsafeSlow(Math.max(0, count))
+    : into.subarray(0, Math.max(0, count));
+}
+
+/** Fills a piece with the bytes from `offset` on; undefined when the file has fewer. */
 export async function readPiece(
   handle: FileHandle,
   offset: number,
-  count: number,
+  piece: Buffer,
 ): Promise<Buffer | undefined> {
-  const piece = Buffer.allocUnsafeSlow(Math.max(0, count));
   for (let done = 0; done < piece.length; ) {
     const { bytesRead } = await handle.read(piece, done, piece.length - done, offset + done);
     if (bytesRead === 0) return undefined;

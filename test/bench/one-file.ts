@@ -110,8 +110,8 @@ function fileStore(path: string, size: number): ContentStore {
       const file = await open(path);
       return {
         size,
-        read: async (offset, count) => {
-          const bytes = Buffer.allocUnsafeSlow(Math.min(count, size - offset));
+        read: async (offset, count, into) => {
+          const bytes = (into ?? Buffer.allocUnsafeSlow(count)).subarray(0, Math.min(count, size - offset));
           await file.read(bytes, 0, bytes.length, offset);
           return bytes;
         },

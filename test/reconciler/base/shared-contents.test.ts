@@ -47,7 +47,7 @@ async function opened(contents: SharedContents, sha256: string): Promise<Content
 
 async function readAll(reader: ContentReader): Promise<Buffer> {
   const parts: Buffer[] = [];
-  for (let at = 0; at < reader.size; at += piece) parts.push(await reader.read(at, piece));
+  for (let at = 0; at < reader.size; at += piece) parts.push(Buffer.from(await reader.read(at, piece)));
   return Buffer.concat(parts);
 }
 
@@ -72,6 +72,36 @@ describe('a content shared by many readers', () => {
     expect(seen.reads).toBe(30);
     await late.read(0, piece);
     expect(seen.reads).toBe(32);
+  });
+
+  it('reads into the same memory again and again, and never into bytes that a reader still has', async () => {
+    const bytes = randomBytes(64 * block);
+    const rooms = new Set<Buffer | undefined>();
+    const read: ContentReader['read'] = async (offset, count, into) => {
+      rooms.add(into);
+      bytes.copy(into as Buffer, 0, offset, offset + count);
+      return (into as Buffer).subarray(0, Math.min(count, bytes.length - offset));
+    };
+    const contents = new SharedContents({
+      open: async () => ({ size: bytes.length, read, close: async () => {} }),
+    });
+    const [slow, quick] = [await opened(contents, 'a'), await opened(contents, 'a')];
+    const held = await slow.read(piece, piece);
+    expect((await readAll(quick)).equals(bytes)).toBe(true);
+    expect(held.equals(bytes.subarray(piece, 2 * piece))).toBe(true);
+    expect(rooms.size).toBeLessThan(16);
+    await slow.close();
+    await quick.close();
+    expect([...rooms].map((room) => room?.length)).toEqual([...rooms].map(() => 0));
+  });
+
+  it('leaves alone what is in memory anyway', async () => {
+    const bytes = randomBytes(block);
+    const { sha256, contents } = counting(bytes);
+    const reader = await opened(contents, sha256);
+    const held = await reader.read(0, piece);
+    await reader.close();
+    expect(held.equals(bytes.subarray(0, piece))).toBe(true);
   });
 
   it('gives any range, also across blocks and at the end', async () => {

@@ -1,4 +1,4 @@
-import { PassThrough } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { FrameDecoder, frameTypes } from '../../../agent/protocol/frame.ts';
 import { ContentServer } from '../../../reconciler/connection/content-server.ts';
@@ -71,5 +71,40 @@ describe('contents for a host behind a relay', () => {
     const { server, supplies } = serving(true);
     expect(server.serve(need)).toMatchObject({ code: 'blob.refused' });
     expect(supplies).toEqual([]);
+  });
+});
+
+describe('a content for a host that takes nothing', () => {
+  it('is read no further than the piece that waits, and closed when the line is gone', async () => {
+    const taken: (() => void)[] = [];
+    const stdin = new Writable({
+      highWaterMark: 16 * 1024 * 1024,
+      write: (_bytes, _encoding, done) => {
+        taken.push(done);
+      },
+    });
+    const seen = { reads: 0, closes: 0 };
+    const read = async (): Promise<Buffer> => {
+      seen.reads += 1;
+      return Buffer.alloc(262_144);
+    };
+    const close = async (): Promise<void> => {
+      seen.closes += 1;
+    };
+    const server = new ContentServer(new FrameWriter({ stdin }, 0));
+    const huge = { sha256: 'a'.repeat(64), size: 8 * 262_144 };
+    server.offer(filePlan('files', [huge]), { open: async () => ({ size: huge.size, read, close }) });
+    for (let at = 0; at < huge.size; at += 262_144)
+      expect(server.serve({ type: 'need', sha256: huge.sha256, offset: at, bytes: 262_144 })).toBe(undefined);
+    await until(() => taken.length === 1);
+    expect(seen.reads).toBe(1);
+    taken.shift()?.();
+    await until(() => taken.length === 1);
+    taken.shift()?.();
+    await until(() => seen.reads === 2);
+    stdin.destroy();
+    server.end();
+    await until(() => seen.closes === 1);
+    expect(seen.reads).toBeLessThan(4);
   });
 });
