@@ -4,6 +4,7 @@
  * Never follows a link at the path it changes; never runs a shell.
  */
 
+import { inlineLimit } from '../protocol/blob.ts';
 import { refusal } from '../protocol/problem-codes.ts';
 import { resolveIds } from './accounts.ts';
 import { discardDirectory } from './discard.ts';
@@ -12,7 +13,7 @@ import { runProgram } from './exec.ts';
 import { pinned, syncName } from './pinned-path.ts';
 import { chmod, chown, dirname, lstat, mkdir, rmdir, symlink, unlink } from './platform.ts';
 import { howEnded, lastLines } from './program-end.ts';
-import { PosixReader } from './reader.ts';
+import { PosixReader, stampOf } from './reader.ts';
 import { removeTree } from './remove-tree.ts';
 import { putInPlace, type Replacement, removeLeftovers, replaceFileSafely } from './replace-file.ts';
 import type { NewContent, Ownership, ReplaceOptions, RunOptions, RunResult, System } from './system.ts';
@@ -26,11 +27,16 @@ export class PosixSystem extends PosixReader implements System {
       const ids = await resolveIds(this, options);
       const directory = dirname(path);
       await this.once(`leftovers ${directory}`, () => removeLeftovers(directory).catch(() => {}));
+      const { source, expected } = await this.#source(content);
       await replaceFileSafely(path, {
         ...ids,
-        ...(await this.#source(content)),
+        source,
+        expected,
         mode: modeOf(options.mode),
         validate: async (temporary) => {
+          // A large one is not read again only to be looked at: its bytes were hashed on their way.
+          if (expected && expected.size > inlineLimit)
+            await this.once(stampOf(await lstat(temporary, { bigint: true })), async () => expected.sha256);
           if (options.validate) await this.#validate(path, temporary, options.validate);
           this.#refuseAborted(`write ${path}`);
         },

@@ -4,7 +4,7 @@
  * Never changes the host; programs go through the closed vocabulary of queries.ts.
  */
 
-import type { Stats } from 'node:fs';
+import type { BigIntStats, Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import type { Content } from '../protocol/blob.ts';
 import type { Facts } from '../protocol/facts.ts';
@@ -62,7 +62,9 @@ export class PosixReader implements SystemReader {
   }
 
   async sha256(path: string): Promise<string | undefined> {
-    return reading(path, async (handle) => {
+    return reading(path, async (handle, stats) => {
+      const known = this.options.memory.get(stampOf(stats));
+      if (known) return known as Promise<string>;
       const hash = createHash('sha256');
       for await (const part of pieces(handle)) hash.update(part);
       return hash.digest('hex');
@@ -120,15 +122,19 @@ export class PosixReader implements SystemReader {
 }
 
 /** Opens a regular file (through links) for `use`; undefined when nothing is there. */
-export function reading<T>(path: string, use: (handle: FileHandle) => Promise<T>): Promise<T | undefined> {
+export function reading<T>(
+  path: string,
+  use: (handle: FileHandle, stats: BigIntStats) => Promise<T>,
+): Promise<T | undefined> {
   return guarded('read', `read ${path}`, async () => {
     const handle = await orUndefined(open(path, constants.O_RDONLY | constants.O_NONBLOCK));
     if (!handle) return undefined;
     try {
-      if (!(await handle.stat()).isFile()) {
+      const stats = await handle.stat({ bigint: true });
+      if (!stats.isFile()) {
         throw refusal('file.wrong-type', `${path} is not a regular file`);
       }
-      return await use(handle);
+      return await use(handle, stats);
     } finally {
       await handle.close();
     }
@@ -145,6 +151,11 @@ export async function contentOf(handle: FileHandle, limit: number): Promise<Buff
     if (size > limit) break;
   }
   return Buffer.concat(parts);
+}
+
+/** Tells a file from others, and from itself before a change: under it the memory of a run has the hash of what was just written. */
+export function stampOf({ dev, ino, size, mtimeNs }: BigIntStats): string {
+  return [dev, ino, size, mtimeNs].join();
 }
 
 /** Permission bits of a stat as four octal digits. */

@@ -112,16 +112,28 @@ export async function writeContent(
 ): Promise<void> {
   const hash = createHash('sha256');
   let size = 0;
-  for await (const part of source) {
-    hash.update(part);
-    size += part.length;
-    for (let done = 0; done < part.length; ) {
-      done += (await handle.write(part, done, part.length - done)).bytesWritten;
+  let writing = Promise.resolve();
+  try {
+    for await (const part of source) {
+      await writing;
+      // It is written while it is hashed and the next one comes.
+      writing = writeAll(handle, part);
+      writing.catch(() => {});
+      hash.update(part);
+      size += part.length;
     }
+  } finally {
+    await writing;
   }
   if (!expected) return;
   if (size !== expected.size || hash.digest('hex') !== expected.sha256) {
     throw refusal('blob.corrupt', `the content ${expected.sha256.slice(0, 12)} did not arrive as announced`);
+  }
+}
+
+async function writeAll(handle: FileHandle, bytes: Buffer): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    done += (await handle.write(bytes, done, bytes.length - done)).bytesWritten;
   }
 }
 

@@ -105,6 +105,25 @@ describe('System', () => {
     expect(readdirSync(host.root)).toEqual(['f']);
   });
 
+  it('knows the hash of a large content it has just written, until the file changes', async () => {
+    const memory = new Map<string, Promise<unknown>>();
+    const knowing = testHost({ memory });
+    const path = knowing.path('f');
+    const large = Buffer.alloc(300_000, 'large');
+    const content = knowing.contents.put(large, false);
+    await knowing.system.replaceFile(path, { content }, {});
+    expect(await knowing.reader.sha256(path)).toBe(content.sha256);
+    for (const [key, value] of memory) {
+      if ((await value) === content.sha256) memory.set(key, Promise.resolve('not read again'));
+    }
+    expect(await knowing.reader.sha256(path)).toBe('not read again');
+    const other = Buffer.alloc(300_000, 'other');
+    writeFileSync(path, other);
+    utimesSync(path, 7, 7);
+    expect(await knowing.reader.sha256(path)).toBe(createHash('sha256').update(other).digest('hex'));
+    knowing.remove();
+  });
+
   it('refuses to replace a link or directory and leaves no temporary behind', async () => {
     symlinkSync('elsewhere', host.path('l'));
     mkdirSync(host.path('d'));
