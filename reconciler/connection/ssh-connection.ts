@@ -12,7 +12,7 @@ import { stopwatch } from '../base/clock.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
 import type { Exit, MeasuredLine, RemoteProcess, Runner, StartOptions } from './line.ts';
 import { guardReceiveWindow } from './receive-window.ts';
-import { destroySocket, signOfLife } from './ssh2-internals.ts';
+import { destroySocket, paceBySocket, signOfLife, socketOf } from './ssh2-internals.ts';
 import { unreachable } from './tcp.ts';
 
 /** Milliseconds. */
@@ -157,6 +157,7 @@ export class SshConnection implements Runner, MeasuredLine {
   }
 
   #processOf(channel: ClientChannel): RemoteProcess {
+    paceBySocket(channel, socketOf(this.#client));
     const { promise: exited, resolve } = Promise.withResolvers<Exit>();
     let exit: Exit | undefined;
     channel.on('exit', (status: number | null, signal?: string) => {

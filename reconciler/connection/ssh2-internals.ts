@@ -6,7 +6,7 @@
  */
 
 import { createSecretKey, type KeyObject } from 'node:crypto';
-import type { Duplex } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import type { Client } from 'ssh2';
 import { GcmCipher, type GcmState } from './gcm-cipher.ts';
 import { noteSent } from './send-litter.ts';
@@ -116,4 +116,29 @@ function sweepAfter(cipher: Cipher): void {
     encrypt(packet);
     noteSent(packet.length);
   };
+}
+
+/** What a channel of ours writes to. */
+export function socketOf(client: Client): Duplex {
+  return (client as unknown as { readonly _sock: Duplex })._sock;
+}
+
+interface Written {
+  _write(bytes: Buffer, encoding: BufferEncoding, done: (error?: Error | null) => void): void;
+}
+
+/**
+ * Lets a channel take more only when the socket has sent what it was given before: the library heeds the window that the far end
+ * grants, which a slow way leaves lying here in full.
+ */
+export function paceBySocket(channel: Writable, socket: Duplex): void {
+  const written = channel as unknown as Written;
+  const write = written._write.bind(channel);
+  socket.setMaxListeners(socket.getMaxListeners() + 1);
+  channel.once('close', () => socket.setMaxListeners(socket.getMaxListeners() - 1));
+  written._write = (bytes, encoding, done) =>
+    write(bytes, encoding, () => {
+      if (socket.writableNeedDrain && !socket.destroyed) socket.once('drain', done);
+      else done();
+    });
 }
