@@ -9,22 +9,22 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ConnectionPool, poolOptions } from '../../reconciler/connection/pool.ts';
-import { type Bench, type Figure, median } from './bench.ts';
+import type { Bench, Figure } from './bench.ts';
 import { openPlanner } from './planner.ts';
 import { onStage, type Stage } from './stage.ts';
 import { thousandFiles, thousandRole } from './thousand-files.ts';
 
 /** What was measured last; a run may be a fifth above. Processor time as a share of the reference work's. */
 const recorded = {
-  controllerTime: 1,
-  agentTime: 1,
-  controllerMemory: 150,
-  agentMemory: 60,
-  idleAgentMemory: 50,
+  controllerTime: 0.58,
+  agentTime: 3.8,
+  controllerMemory: 185,
+  agentMemory: 80,
+  restingAgentMemory: 80,
 };
 const tolerance = 1.2;
 const thousand = { ...thousandRole(0), ...thousandFiles(0) };
-const rounds = 7;
+const rounds = 12;
 const ticksPerSecond = 100;
 const idleSeconds = 5;
 
@@ -58,17 +58,17 @@ async function looking(stage: Stage): Promise<readonly Figure[]> {
   }
   const memory = agentMemory(stage);
   await reconciler.close();
-  const reference = median(taken.map((one) => one.reference));
-  const mean = (part: 'controller' | 'agent'): number =>
-    taken.reduce((sum, one) => sum + one[part], 0) / taken.length;
+  // Whatever else the machine does only adds to what processor time is counted: the least is the nearest.
+  const least = (part: keyof Round): number => Math.min(...taken.map((one) => one[part]));
+  const reference = least('reference');
   const time = (name: string, value: number, share: number): Figure => ({
     ...{ name, value, unit: 'ms', beside: { 'reference work': reference } },
     budget: { of: 'reference work', share: share * tolerance },
   });
   return [
-    time('controller: processor time for 1,000 checks', mean('controller'), recorded.controllerTime),
-    time('agent: processor time for 1,000 checks', mean('agent'), recorded.agentTime),
-    memoryFigure('agent after 8,000 checks: resident memory', memory, recorded.agentMemory),
+    time('controller: processor time for 1,000 checks', least('controller'), recorded.controllerTime),
+    time('agent: processor time for 1,000 checks', least('agent'), recorded.agentTime),
+    memoryFigure('agent after 13,000 checks: resident memory', memory, recorded.agentMemory),
   ];
 }
 
@@ -87,7 +87,11 @@ async function residentReconciler(stage: Stage): Promise<readonly Figure[]> {
       controller,
       recorded.controllerMemory,
     ),
-    memoryFigure('agent at rest: resident memory', idle, recorded.idleAgentMemory),
+    memoryFigure(
+      'agent at rest after a role of 1,000 files: resident memory',
+      idle,
+      recorded.restingAgentMemory,
+    ),
     { name: 'agent at rest: processor time a minute', value: idleTime, unit: 'ms' },
   ];
 }
