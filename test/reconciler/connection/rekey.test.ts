@@ -19,15 +19,18 @@ const expected = createHash('sha256');
 for (let index = 0; index < pieces; index += 1) expected.update(piece);
 const sha256 = expected.digest('hex');
 
-describe.skipIf(!hasSshd)(
-  `a transfer over which keys are exchanged anew${hasSshd ? '' : ' (no sshd here)'}`,
-  () => {
+/** Our own cipher, and one of the library's. */
+const ciphers = ['aes256-gcm@openssh.com', 'chacha20-poly1305@openssh.com'];
+
+describe.skipIf(!hasSshd).each(ciphers)(
+  `a transfer over which keys are exchanged anew with %s${hasSshd ? '' : ' (no sshd here)'}`,
+  (cipher) => {
     const folder = mkdtempSync(join(tmpdir(), 'rekey-'));
     let sshd: Sshd;
     let connection: SshConnection;
 
     beforeAll(async () => {
-      sshd = await startSshd(folder, ['RekeyLimit 4M', 'LogLevel DEBUG1']);
+      sshd = await startSshd(folder, ['RekeyLimit 4M', `Ciphers ${cipher}`, 'LogLevel DEBUG1']);
       const options = testPoolOptions(join(folder, 'known_hosts')).ssh;
       const { port, user, keyFile, hostKey } = sshd;
       const spec = { ...localSpec, kind: 'ssh', address: '127.0.0.1', port, user, keyFile } as const;
