@@ -143,7 +143,7 @@ async function work(message: ConvergeMessage, plan: RolePlan, options: WorkOptio
     system: (resource, signal) => new PosixSystem(touch(resource, signal)),
     now: options.now,
   });
-  await record?.end(result);
+  record?.end(result);
   if (writes && result.ok) await journal.settle(key, run);
   return result;
 }

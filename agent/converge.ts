@@ -113,7 +113,7 @@ class Convergence {
   async runHandlers(): Promise<void> {
     for (const { handler, isSure } of this.#handlers.take()) {
       if (this.#stopped()) return;
-      if (await this.#runHandler(handler, isSure)) await this.#options.journal?.settled(handler.name);
+      if (await this.#runHandler(handler, isSure)) this.#options.journal?.settled(handler.name);
     }
   }
 
@@ -173,7 +173,7 @@ class Convergence {
     let problem: Problem | undefined;
     for (const { resource } of due) {
       this.#start(resource);
-      await place.acting(resource);
+      place.acting(resource);
     }
     try {
       const kind = resources[first.kind] as Required<Pick<(typeof resources)['package'], 'applyTogether'>>;
@@ -210,16 +210,16 @@ class Convergence {
       if (this.#options.mode === 'check') this.#pending.push(resource);
     }
     if (outcome === 'failed') this.#unsettled.add(resource.id);
-    if (outcome === 'changed') await this.#journal(resource, report, finished);
+    if (outcome === 'changed') this.#journal(resource, report, finished);
     const breaks = outcome === 'failed' && !report.ignored;
     if (breaks) this.#broken = true;
     return breaks;
   }
 
-  async #journal(resource: PlannedResource, report: ResourceReport, finished: Finished): Promise<void> {
+  #journal(resource: PlannedResource, report: ResourceReport, finished: Finished): void {
     const { register, sensitive } = resource.meta;
     const isKept = register !== undefined && !sensitive;
-    await this.#options.journal?.done(report, isKept ? finished.registered : undefined);
+    this.#options.journal?.done(report, isKept ? finished.registered : undefined);
   }
 
   async #skip(resource: PlannedResource, reason: string): Promise<void> {
@@ -272,9 +272,8 @@ class Convergence {
       ...this.#options,
       results: this.#results,
       pending: this.#pending,
-      acting: async (resource) => {
-        const { notify = [] } = resource.meta;
-        if (notify.length > 0) await journal?.owes(notify);
+      acting: ({ meta: { notify = [] } }) => {
+        if (notify.length > 0) journal?.owes(notify);
       },
       retrying: (resource, attempt, problem) => emit({ event: 'retrying', resource, attempt, problem }),
     };

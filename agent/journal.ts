@@ -8,7 +8,7 @@
 import { type ConvergeResult, type JournalEntry, journalEntrySchema } from './protocol/message.ts';
 import type { Registered, ResourceReport } from './protocol/outcome.ts';
 import { discardDirectory, discardFile } from './system/discard.ts';
-import { appendFile, dirname, mkdir, readdir, readFile } from './system/platform.ts';
+import { appendFile, dirname, mkdirSync, readdir, readFile, writeFileSync } from './system/platform.ts';
 
 interface Begin {
   readonly run: string;
@@ -137,54 +137,52 @@ function isNeeded({ entry, owes }: Remembered): boolean {
   return owes.size > 0 || (!entry.result?.complete && entry.reports.length > 0);
 }
 
-/** The record of one converge, written as it goes. */
+/**
+ * The record of one converge, written as it goes: at once and without a thread, since a line is a few bytes into the kernel's
+ * memory, while four trips through Node's threads would cost as much as many a resource.
+ */
 export class JournalRecord {
   readonly #file: string;
-  #pending: Line[];
-  #writing: Promise<void> = Promise.resolve();
+  readonly #begin: Line;
   #started = false;
   #failed = false;
 
   constructor(file: string, begin: Begin) {
     this.#file = file;
-    this.#pending = [{ begin }];
+    this.#begin = { begin };
   }
 
   /** Before a resource acts: these handlers will be due. */
-  owes(handlers: readonly string[]): Promise<void> {
-    return this.#append({ owes: handlers });
+  owes(handlers: readonly string[]): void {
+    this.#append({ owes: handlers });
   }
 
   /** After a handler ran well. */
-  settled(handler: string): Promise<void> {
-    return this.#append({ settled: handler });
+  settled(handler: string): void {
+    this.#append({ settled: handler });
   }
 
   /** After a resource acted. */
-  done(report: ResourceReport, registered: Registered | undefined): Promise<void> {
-    return this.#append({ done: { ...report, changes: [] }, registered });
+  done(report: ResourceReport, registered: Registered | undefined): void {
+    this.#append({ done: { ...report, changes: [] }, registered });
   }
 
   /** The converge ended; a record without acts stays unwritten. */
-  async end(result: ConvergeResult): Promise<void> {
-    if (this.#started) await this.#append({ end: { ...result, reports: [] } });
-  }
-
-  #append(line: Line): Promise<void> {
-    this.#started = true;
-    this.#pending.push(line);
-    this.#writing = this.#writing.then(() => this.#write());
-    return this.#writing;
+  end(result: ConvergeResult): void {
+    if (this.#started) this.#append({ end: { ...result, reports: [] } });
   }
 
   /** A host whose disk cannot take the journal can still be converged: the loss is only in what a killed run tells. */
-  async #write(): Promise<void> {
-    const text = this.#pending.map((line) => `${JSON.stringify(line)}\n`).join('');
-    this.#pending = [];
+  #append(line: Line): void {
     if (this.#failed) return;
+    const lines = this.#started ? [line] : [this.#begin, line];
+    this.#started = true;
     try {
-      await mkdir(dirname(this.#file), { recursive: true, mode: 0o700 });
-      await appendFile(this.#file, text, { mode: 0o600 });
+      mkdirSync(dirname(this.#file), { recursive: true, mode: 0o700 });
+      writeFileSync(this.#file, lines.map((each) => `${JSON.stringify(each)}\n`).join(''), {
+        flag: 'a',
+        mode: 0o600,
+      });
     } catch {
       this.#failed = true;
     }

@@ -29,7 +29,7 @@ export interface Workplace {
   reader(resource: string, signal: AbortSignal): SystemReader;
   system(resource: string, signal: AbortSignal): System;
   /** Told before the first act of a resource. */
-  acting(resource: PlannedResource): Promise<void>;
+  acting(resource: PlannedResource): void;
   retrying(resource: string, attempt: number, problem: Problem): void;
   now(): number;
 }
@@ -144,7 +144,7 @@ async function attemptOnce(
       if ('finished' in looked) return looked.finished;
       changes = looked.changes;
       if (place.mode === 'check') return finish(resource, place, { outcome: 'changed', changes, startedAt });
-      await place.acting(resource);
+      place.acting(resource);
       const { system, acts } = witnessed(place.system(resource.id, signal));
       const applied = await kindOf(resource).apply(system, resource.wanted, changes, contextOf(place));
       if (acts() === 0) throw refusal('resource.surprise', `it announced ${listed(changes)} and did nothing`);

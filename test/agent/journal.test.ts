@@ -51,15 +51,15 @@ const files = (): string[] =>
 
 describe('the journal', () => {
   it('leaves no file of a run that changed nothing', async () => {
-    await record('1').end(end('1'));
+    record('1').end(end('1'));
     expect(files()).toEqual([]);
     expect(await journal.entries()).toEqual([]);
   });
 
   it('tells of an ended run until it is recorded, and then leaves nothing behind', async () => {
     const one = record('1');
-    await one.done(did('command:a'), undefined);
-    await one.end(end('1'));
+    one.done(did('command:a'), undefined);
+    one.end(end('1'));
     const [entry] = await journal.entries();
     expect(entry).toMatchObject({ run: '1', key: 'env/web', result: { ok: true } });
     expect(entry?.reports).toEqual([{ ...did('command:a'), changes: [] }]);
@@ -70,8 +70,8 @@ describe('the journal', () => {
 
   it('keeps what a killed run did and owes after it was recorded, until its role ended well', async () => {
     const one = record('1');
-    await one.owes(['reload']);
-    await one.done(did('command:a'), { rc: 0 });
+    one.owes(['reload']);
+    one.done(did('command:a'), { rc: 0 });
     await journal.recorded(['1']);
     expect(await journal.entries()).toEqual([]);
     const left = await journal.interrupted('env/web', 'd1');
@@ -83,8 +83,8 @@ describe('the journal', () => {
 
   it('counts acts of a killed run for the same plan only, and its debts for any', async () => {
     const one = record('1');
-    await one.owes(['reload']);
-    await one.done(did('command:a'), undefined);
+    one.owes(['reload']);
+    one.done(did('command:a'), undefined);
     const other = await journal.interrupted('env/web', 'd2');
     expect(other?.done.size).toBe(0);
     expect([...(other?.owes ?? [])]).toEqual(['reload']);
@@ -92,34 +92,34 @@ describe('the journal', () => {
   });
 
   it('takes a debt off when a later run settled it', async () => {
-    await record('1').owes(['reload', 'restart']);
+    record('1').owes(['reload', 'restart']);
     const two = record('2');
-    await two.settled('reload');
-    await two.end(end('2', { ok: false }));
+    two.settled('reload');
+    two.end(end('2', { ok: false }));
     expect([...((await journal.interrupted('env/web', 'd1'))?.owes ?? [])]).toEqual(['restart']);
   });
 
   it('forgets a failed run that owes nothing once it is recorded', async () => {
     const one = record('1');
-    await one.done(did('command:a'), undefined);
-    await one.end(end('1', { ok: false }));
+    one.done(did('command:a'), undefined);
+    one.end(end('1', { ok: false }));
     await journal.recorded(['1']);
     expect(readdirSync(root)).toEqual([]);
   });
 
   it('keeps a record made while the run it is about still writes', async () => {
     const one = record('1');
-    await one.done(did('command:a'), undefined);
+    one.done(did('command:a'), undefined);
     await journal.recorded(['1']);
-    await one.done(did('command:b'), undefined);
-    await one.end(end('1', { ok: false, complete: false }));
+    one.done(did('command:b'), undefined);
+    one.end(end('1', { ok: false, complete: false }));
     const left = await journal.interrupted('env/web', 'd1');
     expect([...(left?.done.keys() ?? [])]).toEqual(['command:a', 'command:b']);
   });
 
   it('reads past lines that a crash cut off and lines that are not its own', async () => {
     const one = record('1');
-    await one.done(did('command:a'), undefined);
+    one.done(did('command:a'), undefined);
     const [name = ''] = files();
     appendFileSync(join(root, 'state/journal', name), '{"done":{"resou');
     await journal.recorded(['1']);
@@ -132,7 +132,7 @@ describe('the journal', () => {
   });
 
   it('keeps to its directory whatever a run is called', async () => {
-    await record('../../1').done(did('command:a'), undefined);
+    record('../../1').done(did('command:a'), undefined);
     expect(files().length).toBe(1);
     expect(readdirSync(root)).toEqual(['state']);
   });
@@ -154,8 +154,8 @@ describe('the journal', () => {
   it('goes on where the disk does not take it', async () => {
     writeFileSync(join(root, 'state'), 'a file in the way');
     const one = record('1');
-    await one.owes(['reload']);
-    await one.end(end('1'));
+    one.owes(['reload']);
+    one.end(end('1'));
     expect(await journal.entries()).toEqual([]);
   });
 });
