@@ -12,7 +12,14 @@ import { connectionProblem } from '../base/problem-codes/connection.ts';
 import type { AgentBundle } from './agent-bundle.ts';
 import { type BecomePlan, becomeRefusal, planBecome, withoutPrompts } from './become.ts';
 import { answerPrompt } from './become-dialogue.ts';
-import { describeExit, type Exit, LastLines, type RemoteProcess, type Runner } from './line.ts';
+import {
+  channelClosed,
+  describeExit,
+  type Exit,
+  LastLines,
+  type RemoteProcess,
+  type Runner,
+} from './line.ts';
 import { scriptCommand, startCommand } from './loader.ts';
 import { waitForMarker } from './start-marker.ts';
 
@@ -203,7 +210,10 @@ function lateProblem(start: Start, printed: string): Problem {
 
 function exitProblem(start: Start, exit: Exit, printed: string): Problem {
   if (exit.problem !== undefined) return placed(exit.problem, { host: start.target.host });
-  const refusal = exit.lost === undefined ? withRefusal(start, printed, exit.status) : undefined;
+  // Where only the channel went, the program has ended; what it said is all there is to know.
+  const hasEnded = exit.lost === undefined || exit.lost === channelClosed;
+  const status = exit.lost === channelClosed ? 1 : exit.status;
+  const refusal = hasEnded ? withRefusal(start, printed, status) : undefined;
   if (refusal !== undefined) return refusal;
   const code = exit.lost === undefined ? 'line.start-failed' : 'line.lost';
   return connectionProblem(code, `before the agent’s first word: ${describeExit(exit)}`, {

@@ -91,6 +91,9 @@ export class LastLines {
   }
 }
 
+/** Why an exit is not known where only the channel went: a server need not tell it (RFC 4254, section 6.10). */
+export const channelClosed = 'the channel closed';
+
 /** What an end says to a person, with the likely cause of well known ones. */
 export function describeExit(exit: Exit): string {
   if (exit.lost !== undefined) return exit.lost;

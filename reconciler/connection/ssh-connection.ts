@@ -10,7 +10,14 @@ import { failure, type Result, success } from '../../agent/protocol/problem.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 import { stopwatch } from '../base/clock.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
-import type { Exit, MeasuredLine, RemoteProcess, Runner, StartOptions } from './line.ts';
+import {
+  channelClosed,
+  type Exit,
+  type MeasuredLine,
+  type RemoteProcess,
+  type Runner,
+  type StartOptions,
+} from './line.ts';
 import { guardReceiveWindow } from './receive-window.ts';
 import { destroySocket, paceBySocket, signOfLife, socketOf } from './ssh2-internals.ts';
 import { unreachable } from './tcp.ts';
@@ -76,19 +83,23 @@ export class SshConnection implements Runner, MeasuredLine {
   /** Runs a command line in the account's login shell. */
   async start(command: string, options: StartOptions): Promise<Result<RemoteProcess>> {
     const pty = options.pty ? { pty: { term: 'dumb' } } : {};
-    const opened = await this.#channel((done) => this.#client.exec(command, pty, done));
-    if (!opened.ok) return opened;
-    this.#sessions += 1;
-    opened.value.once('close', () => {
-      this.#sessions -= 1;
-    });
-    return success(this.#processOf(opened.value));
+    return this.#channel(
+      (done) => this.#client.exec(command, pty, done),
+      (channel) => {
+        this.#sessions += 1;
+        channel.once('close', () => {
+          this.#sessions -= 1;
+        });
+        return this.#processOf(channel);
+      },
+    );
   }
 
   /** A stream to an address as the far end reaches it. */
   async forward(target: ConnectionSpec): Promise<Result<Duplex>> {
-    const opened = await this.#channel((done) =>
-      this.#client.forwardOut('127.0.0.1', 0, target.address, target.port, done),
+    const opened = await this.#channel<Duplex>(
+      (done) => this.#client.forwardOut('127.0.0.1', 0, target.address, target.port, done),
+      (channel) => channel,
     );
     if (opened.ok || opened.problem.code !== 'ssh.channel-refused') return opened;
     const reason = `cannot be reached from ${this.#spec.host}: ${opened.problem.message}`;
@@ -130,10 +141,12 @@ export class SshConnection implements Runner, MeasuredLine {
     return this.#lost;
   }
 
-  #channel(
+  /** What `take` makes of a new channel, in the moment it opens: a short command's end may stand in the same packet. */
+  #channel<T>(
     request: (done: (error: Error | undefined, channel: ClientChannel) => void) => void,
-  ): Promise<Result<ClientChannel>> {
-    const { promise, resolve } = Promise.withResolvers<Result<ClientChannel>>();
+    take: (channel: ClientChannel) => T,
+  ): Promise<Result<T>> {
+    const { promise, resolve } = Promise.withResolvers<Result<T>>();
     const where = { host: this.#spec.host };
     const refuse = (message: string): void =>
       resolve(failure(connectionProblem('ssh.channel-refused', message, { where })));
@@ -145,7 +158,7 @@ export class SshConnection implements Runner, MeasuredLine {
       clearTimeout(timer);
       if (error) return refuse(error.message);
       guardReceiveWindow(channel, () => this.#drop('the server sent more than the window it was granted'));
-      resolve(success(channel));
+      resolve(success(take(channel)));
     };
     try {
       request(done);
@@ -164,7 +177,7 @@ export class SshConnection implements Runner, MeasuredLine {
       exit = { status, signal: signal ?? null };
     });
     const settle = (): void =>
-      resolve(exit ?? { status: null, signal: null, lost: this.#lost ?? 'the channel closed' });
+      resolve(exit ?? { status: null, signal: null, lost: this.#lost ?? channelClosed });
     channel.once('close', settle);
     void this.ended.then(settle);
     channel.on('error', () => {});

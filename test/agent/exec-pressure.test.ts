@@ -11,7 +11,7 @@ import { ConvergeHost } from './converge-host.ts';
 
 const megabyte = 1_000_000;
 /** More than the agent takes before a program waits, less than that and what the kernel keeps: it can end unheard. */
-const littleMore = 260_000;
+const littleMore = 216_000;
 
 let host: ConvergeHost;
 let peer: AgentPeer;

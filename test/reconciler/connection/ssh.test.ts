@@ -323,6 +323,36 @@ describe.skipIf(!hasSshd)('a real OpenSSH server', () => {
     });
   });
 
+  it('tells how a command ended whose whole answer came in one piece', async () => {
+    const pieceEvery = 0;
+    const gathering = createServer((near) => {
+      const far = createConnection(sshd.port, '127.0.0.1');
+      let held: Buffer[] = [];
+      let timer: NodeJS.Timeout | undefined;
+      const pass = (): void => {
+        timer = undefined;
+        near.write(Buffer.concat(held.splice(0)));
+      };
+      far.on('data', (bytes) => {
+        held.push(bytes);
+        timer ??= setTimeout(pass, pieceEvery);
+      });
+      near.on('data', (bytes) => far.write(bytes));
+      for (const socket of [near, far]) socket.on('error', () => {});
+      far.on('close', () => near.destroy());
+      near.on('close', () => {
+        clearTimeout(timer);
+        held = [];
+        far.destroy();
+      });
+    });
+    const connection = await connect({ ...spec, port: await listen(gathering), hostKeys: 'ignore' });
+    if (!connection.ok) throw new Error(connection.problem.message);
+    for (let time = 0; time < 5; time += 1)
+      expect(await run(connection.value, 'echo brief; exit 7')).toBe('brief 7');
+    expect(connection.value.sessions).toBe(0);
+  });
+
   it('notices by keepalive that a stopped server is gone', async () => {
     const connection = await connect({ ...spec, hostKeys: 'ignore' }, options({ keepalive: 100 }));
     if (!connection.ok) throw new Error(connection.problem.message);
