@@ -70,8 +70,8 @@ async function connectionData(
 
 type Spec = Parameters<SshConfig['resolve']>[0];
 
-function resolve(spec: Spec, { environment }: Surroundings): Promise<Result<Spec>> {
-  return new SshConfig(ownSshConfig({ ...environment })).resolve(spec);
+function resolve(spec: Spec, { environment, home }: Surroundings): Promise<Result<Spec>> {
+  return new SshConfig(ownSshConfig({ ...environment }, home)).resolve(spec);
 }
 
 /** What a role asks for; its code is loaded, no host's plan is made. */
@@ -91,13 +91,13 @@ async function wishOf(
   return { ok: false, problems: [cliProblem('cli.unknown-role', message)] };
 }
 
-function builtIn({ user, environment }: Surroundings): BuiltIn {
+function builtIn({ user, home, environment }: Surroundings): BuiltIn {
   const { defaultKeys, authSock } = ownCredentials({ ...environment });
   return {
     user,
     keys: defaultKeys,
     agent: authSock ?? 'none',
-    knownHosts: defaultKnownHosts(),
+    knownHosts: defaultKnownHosts(home),
     connectTimeout: sshDeadlines.tcp / 1000,
     keepalive: { interval: sshDeadlines.keepalive / 1000, count: 3 },
   };

@@ -12,14 +12,7 @@ import { connectionProblem } from '../base/problem-codes/connection.ts';
 import type { AgentBundle } from './agent-bundle.ts';
 import { type BecomePlan, becomeRefusal, planBecome, withoutPrompts } from './become.ts';
 import { answerPrompt } from './become-dialogue.ts';
-import {
-  channelClosed,
-  describeExit,
-  type Exit,
-  LastLines,
-  type RemoteProcess,
-  type Runner,
-} from './line.ts';
+import { describeExit, type Exit, LastLines, type RemoteProcess, type Runner } from './line.ts';
 import { scriptCommand, startCommand } from './loader.ts';
 import { waitForMarker } from './start-marker.ts';
 
@@ -210,10 +203,11 @@ function lateProblem(start: Start, printed: string): Problem {
 
 function exitProblem(start: Start, exit: Exit, printed: string): Problem {
   if (exit.problem !== undefined) return placed(exit.problem, { host: start.target.host });
-  // Where only the channel went, the program has ended; what it said is all there is to know.
-  const hasEnded = exit.lost === undefined || exit.lost === channelClosed;
-  const status = exit.lost === channelClosed ? 1 : exit.status;
-  const refusal = hasEnded ? withRefusal(start, printed, status) : undefined;
+  const hasEnded = exit.lost === undefined || exit.isUntold === true;
+  // A status of null would say that it still runs.
+  const refusal = hasEnded
+    ? withRefusal(start, printed, exit.isUntold === true ? 1 : exit.status)
+    : undefined;
   if (refusal !== undefined) return refusal;
   const code = exit.lost === undefined ? 'line.start-failed' : 'line.lost';
   return connectionProblem(code, `before the agent’s first word: ${describeExit(exit)}`, {

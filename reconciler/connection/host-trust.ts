@@ -13,9 +13,9 @@ import { removal, trustFiles, trustName } from './host-keys.ts';
 import { judgeKey, type KnownHostLine } from './known-hosts.ts';
 import { addKeys, readKnownHosts } from './known-hosts-file.ts';
 import { connectionKey } from './spec-key.ts';
-import { connectSsh, type SshOptions } from './ssh.ts';
+import type { SshOptions } from './ssh.ts';
 import type { SshConfig } from './ssh-config.ts';
-import type { SshConnection } from './ssh-connection.ts';
+import { type ConnectionUse, SshConnections } from './ssh-connections.ts';
 
 export interface KeyFinding {
   readonly key: Buffer;
@@ -48,12 +48,15 @@ export interface HostTrustOptions {
 
 export class HostTrust {
   readonly #options: HostTrustOptions;
-  readonly #parents = new Map<string, Promise<Result<SshConnection>>>();
+  /** Those that could not be reached, too: each is tried once. */
+  readonly #parents = new Map<string, Promise<Result<ConnectionUse>>>();
   readonly #gate: Gate;
+  readonly #connections: SshConnections;
 
   constructor(options: HostTrustOptions) {
     this.#options = options;
     this.#gate = new Gate(options.atOnce);
+    this.#connections = new SshConnections(options.ssh, this.#gate, connectionKey);
   }
 
   /**
@@ -118,8 +121,7 @@ export class HostTrust {
 
   /** Ends the connections to parents. */
   async close(): Promise<void> {
-    for (const parent of await Promise.all(this.#parents.values()))
-      if (parent.ok) parent.value.end('the keys are seen');
+    for (const parent of await Promise.all(this.#parents.values())) if (parent.ok) parent.value.release();
   }
 
   #files(spec: ConnectionSpec): readonly string[] {
@@ -130,21 +132,15 @@ export class HostTrust {
     if (spec.via === undefined) return this.#gate.pass(() => scanHostKeys(spec, this.#options.ssh));
     const parent = await this.#parent(spec.via);
     if (!parent.ok) return parent;
-    return this.#gate.pass(() => scanHostKeys(spec, this.#options.ssh, parent.value));
+    return this.#gate.pass(() => scanHostKeys(spec, this.#options.ssh, parent.value.connection));
   }
 
   /** One connection to each parent, kept until the end. */
-  #parent(spec: ConnectionSpec): Promise<Result<SshConnection>> {
+  #parent(spec: ConnectionSpec): Promise<Result<ConnectionUse>> {
     const key = connectionKey(spec);
-    const known = this.#parents.get(key) ?? this.#connect(spec);
+    const known = this.#parents.get(key) ?? this.#connections.use(spec);
     this.#parents.set(key, known);
     return known;
-  }
-
-  async #connect(spec: ConnectionSpec): Promise<Result<SshConnection>> {
-    if (spec.via === undefined) return connectSsh(spec, this.#options.ssh);
-    const parent = await this.#parent(spec.via);
-    return parent.ok ? connectSsh(spec, this.#options.ssh, parent.value) : parent;
   }
 }
 

@@ -15,6 +15,8 @@ export interface Exit {
   readonly status: number | null;
   readonly signal: string | null;
   readonly lost?: string | undefined;
+  /** Only its own channel went: it has ended, and a server need not tell how (RFC 4254, section 6.10). */
+  readonly isUntold?: boolean | undefined;
   /** What is known of that. */
   readonly problem?: Problem | undefined;
 }
@@ -90,9 +92,6 @@ export class LastLines {
       .slice(-this.#lines);
   }
 }
-
-/** Why an exit is not known where only the channel went: a server need not tell it (RFC 4254, section 6.10). */
-export const channelClosed = 'the channel closed';
 
 /** What an end says to a person, with the likely cause of well known ones. */
 export function describeExit(exit: Exit): string {

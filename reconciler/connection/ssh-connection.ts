@@ -10,14 +10,7 @@ import { failure, type Result, success } from '../../agent/protocol/problem.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 import { stopwatch } from '../base/clock.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
-import {
-  channelClosed,
-  type Exit,
-  type MeasuredLine,
-  type RemoteProcess,
-  type Runner,
-  type StartOptions,
-} from './line.ts';
+import type { Exit, MeasuredLine, RemoteProcess, Runner, StartOptions } from './line.ts';
 import { guardReceiveWindow } from './receive-window.ts';
 import { destroySocket, paceBySocket, signOfLife, socketOf } from './ssh2-internals.ts';
 import { unreachable } from './tcp.ts';
@@ -176,8 +169,10 @@ export class SshConnection implements Runner, MeasuredLine {
     channel.on('exit', (status: number | null, signal?: string) => {
       exit = { status, signal: signal ?? null };
     });
-    const settle = (): void =>
-      resolve(exit ?? { status: null, signal: null, lost: this.#lost ?? channelClosed });
+    const settle = (): void => {
+      const lost = this.#lost ?? 'the channel closed';
+      resolve(exit ?? { status: null, signal: null, lost, isUntold: this.#lost === undefined });
+    };
     channel.once('close', settle);
     void this.ended.then(settle);
     channel.on('error', () => {});
