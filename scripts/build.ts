@@ -1,24 +1,34 @@
 /**
- * Builds what a release contains: the controller and the policy worker as bundles, the agent as it travels, the authors' types.
+ * Builds what a release contains: the controller and the policy worker as bundles in pieces, the agent as it travels, the authors' types.
  * Invariant: dist/ holds exactly what this run made; an agent above its limit fails the build.
- * Never bundles packages into the controller: npm installs them beside it.
+ * Never bundles a package without passing on its licence, nor one that package.json has users install.
  */
 
-import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 import { bundleAgent, packAgent } from '../reconciler/connection/agent-bundle.ts';
+import { licencesOf } from './third-party.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const dist = join(root, 'dist');
 const agentLimit = 100_000;
+
+/** CommonJS packages in a bundle ask for Node's modules by this name. */
+const banner = `import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);`;
 
 /** File in dist → the source it is made of. */
 const bundles: Readonly<Record<string, string>> = {
   'main.js': 'reconciler/main.ts',
   'policy-worker.js': 'reconciler/policy/worker.ts',
 };
+
+/** What npm installs beside a release: packages that start programs or read files of their own. */
+function beside(): string[] {
+  const { dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  return Object.keys(dependencies);
+}
 
 function refuseMissing(sources: readonly string[]): void {
   const missing = sources.filter((source) => !existsSync(join(root, source)));
@@ -34,7 +44,10 @@ async function buildController(): Promise<void> {
     })),
     outdir: dist,
     bundle: true,
-    packages: 'external',
+    // What is imported on demand stays on demand.
+    splitting: true,
+    external: beside(),
+    banner: { js: banner },
     platform: 'node',
     target: 'node24',
     format: 'esm',
@@ -42,8 +55,10 @@ async function buildController(): Promise<void> {
     metafile: true,
     logLevel: 'warning',
   });
-  for (const [path, { bytes }] of Object.entries(built.metafile.outputs))
-    if (path.endsWith('.js')) report(path, `${bytes} bytes`);
+  const pieces = Object.values(built.metafile.outputs);
+  const bytes = pieces.reduce((sum, piece) => sum + piece.bytes, 0);
+  report('dist/*.js', `${bytes} bytes in ${pieces.length} pieces`);
+  writeFileSync(join(dist, 'LICENCES.txt'), licencesOf(built.metafile, root));
 }
 
 async function buildAgent(): Promise<void> {

@@ -11,5 +11,5 @@ import { commandsPage, defaultsPage, resourcesPage } from './reference-pages.ts'
 const folder = resolve(import.meta.dirname, '../docs/reference');
 mkdirSync(folder, { recursive: true });
 writeFileSync(join(folder, 'resources.md'), resourcesPage());
-writeFileSync(join(folder, 'commands.md'), commandsPage());
+writeFileSync(join(folder, 'commands.md'), await commandsPage());
 writeFileSync(join(folder, 'defaults.md'), defaultsPage());

@@ -7,8 +7,8 @@
 import type { Command as Commander, Option } from 'commander';
 import { describedDefaults } from '../inventory/defaults-schema.ts';
 import { exitStatus, type Surroundings } from '../reconciler/cli/command.ts';
-import { commands } from '../reconciler/cli/commands.ts';
-import { buildProgram } from '../reconciler/cli/program.ts';
+import { allCommands } from '../reconciler/cli/commands.ts';
+import { wholeProgram } from '../reconciler/cli/program.ts';
 import { type AuthoringDocs, authoringDocs, type Interface } from './authoring-docs.ts';
 
 const everyKind = ['MetaParameters', 'OwnershipParameters'];
@@ -107,11 +107,11 @@ table that checks the file.
 }
 
 /** docs/reference/commands.md */
-export function commandsPage(): string {
+export async function commandsPage(): Promise<string> {
   const nowhere = { write: () => true } as unknown as Surroundings['stdout'];
   const surroundings = { stdout: nowhere, stderr: nowhere, version: '' } as Surroundings;
-  const program = buildProgram(surroundings, () => {});
-  const table = commands(() => program);
+  const program = await wholeProgram(surroundings);
+  const table = await allCommands(async () => program);
   const common = commonOptions(table.flatMap(({ name }) => commandAt(program, name) ?? []));
   const intro = `# Commands
 

@@ -4,6 +4,7 @@
  * Never reads process.*.
  */
 
+import type { Command as Commander } from 'commander';
 import type { Clock } from '../base/clock.ts';
 import type { TerminalInput, TerminalStream } from '../report/terminal.ts';
 
@@ -86,6 +87,9 @@ export const optionNames = [
 ] as const;
 /** Options besides the common ones. */
 export type OptionName = (typeof optionNames)[number];
+
+/** The program with every command in it, for who describes it. */
+export type WholeProgram = () => Promise<Commander>;
 
 export interface Command {
   readonly name: string;

@@ -37,7 +37,7 @@ export interface OneRunOptions {
 
 /** Runs once and tells how it went. */
 export async function oneRun(invocation: Invocation, options: OneRunOptions): Promise<ExitStatus> {
-  const watchers = options.live ? chooseWatchers(invocation) : undefined;
+  const watchers = options.live ? await chooseWatchers(invocation) : undefined;
   const about = {
     state: options.records ? ('write' as const) : ('read' as const),
     worktree: invocation.options.worktree,

@@ -1,7 +1,7 @@
 /**
  * The command line as commander sees it, built from the table of commands.
  * Invariant: every command has the common options, its own, and examples in its help; usage errors end with 64.
- * Never runs a command's work itself.
+ * Never runs a command's work itself, and loads only the one that is asked for.
  */
 
 import { Command as Commander, CommanderError, Option } from 'commander';
@@ -13,7 +13,7 @@ import {
   type Options,
   type Surroundings,
 } from './command.ts';
-import { commands } from './commands.ts';
+import { allCommands, commandsFor } from './commands.ts';
 
 const list = (value: string, before: readonly string[] | undefined): string[] => [
   ...(before ?? []),
@@ -46,7 +46,8 @@ const ownOptions: Readonly<Record<OptionName, () => Option>> = {
 /** Parses the arguments and runs what they ask for. */
 export async function runProgram(argv: readonly string[], surroundings: Surroundings): Promise<ExitStatus> {
   let status: ExitStatus = exitStatus.done;
-  const program = buildProgram(surroundings, (ended) => {
+  const whole = () => wholeProgram(surroundings);
+  const program = buildProgram(await commandsFor(argv[0], whole), surroundings, (ended) => {
     status = ended;
   });
   try {
@@ -58,8 +59,18 @@ export async function runProgram(argv: readonly string[], surroundings: Surround
   }
 }
 
-/** The whole program; `done` gets the exit status of the command that ran. */
-export function buildProgram(surroundings: Surroundings, done: (status: ExitStatus) => void): Commander {
+/** The program with every command, as its help and its completion show it; it runs nothing. */
+export async function wholeProgram(surroundings: Surroundings): Promise<Commander> {
+  const table = await allCommands(() => wholeProgram(surroundings));
+  return buildProgram(table, surroundings, () => {});
+}
+
+/** The program of these commands; `done` gets the exit status of the one that ran. */
+function buildProgram(
+  commands: readonly Command[],
+  surroundings: Surroundings,
+  done: (status: ExitStatus) => void,
+): Commander {
   const program = new Commander('towline')
     .description('GitOps for ordinary Linux hosts, over SSH.')
     .version(surroundings.version, '-V, --version')
@@ -69,7 +80,7 @@ export function buildProgram(surroundings: Surroundings, done: (status: ExitStat
       writeOut: (text) => void surroundings.stdout.write(text),
       writeErr: (text) => void surroundings.stderr.write(text),
     });
-  for (const command of commands(() => program)) addCommand(program, command, { surroundings, done });
+  for (const command of commands) addCommand(program, command, { surroundings, done });
   return program;
 }
 

@@ -7,7 +7,7 @@
 import type { EventSink } from '../base/event.ts';
 import { createJsonSink } from '../report/json.ts';
 import { chooseStyle, isLive } from '../report/style.ts';
-import { createTerminalReporter } from '../report/terminal.ts';
+import { createTerminalReporter, drawingOn } from '../report/terminal.ts';
 import type { Invocation } from './command.ts';
 
 export interface Watchers {
@@ -18,15 +18,17 @@ export interface Watchers {
 }
 
 /** The reporter for an invocation. */
-export function chooseWatchers({ options, surroundings }: Invocation): Watchers {
+export async function chooseWatchers({ options, surroundings }: Invocation): Promise<Watchers> {
   const { stdout, environment, clock } = surroundings;
   if (options.json) return { sink: createJsonSink(stdout as NodeJS.WriteStream), close: () => {} };
   const terminal = stdout.isTTY === true;
+  const live = isLive({ environment, terminal, columns: stdout.columns });
+  const drawing = live ? await drawingOn(stdout) : undefined;
   return createTerminalReporter({
     stream: stdout,
     style: chooseStyle({ environment, terminal, colour: options.color }),
     clock,
     verbosity: options.verbose,
-    live: isLive({ environment, terminal, columns: stdout.columns }),
+    drawing,
   });
 }

@@ -8,7 +8,6 @@ import { failure, type Problem, type Result, success } from '../../agent/protoco
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
 import { Gate } from './gate.ts';
-import { scanHostKeys } from './host-key-scan.ts';
 import { removal, trustFiles, trustName } from './host-keys.ts';
 import { judgeKey, type KnownHostLine } from './known-hosts.ts';
 import { addKeys, readKnownHosts } from './known-hosts-file.ts';
@@ -129,6 +128,7 @@ export class HostTrust {
   }
 
   async #scan(spec: ConnectionSpec): Promise<Result<readonly Buffer[]>> {
+    const { scanHostKeys } = await import('./host-key-scan.ts');
     if (spec.via === undefined) return this.#gate.pass(() => scanHostKeys(spec, this.#options.ssh));
     const parent = await this.#parent(spec.via);
     if (!parent.ok) return parent;

@@ -7,7 +7,6 @@
 import type { ParsedKey } from 'ssh2';
 import { openSecret } from '../../agent/protocol/secret.ts';
 import type { Asker } from './asking.ts';
-import { openKey } from './ssh-key-file.ts';
 
 export type Opened =
   | { readonly ok: true; readonly key: ParsedKey }
@@ -32,6 +31,7 @@ export class Passphrases {
   }
 
   async #ask(path: string, text: string): Promise<Opened> {
+    const { openKey } = await import('./ssh-key-file.ts');
     for (let attempt = 1; attempt <= tries; attempt += 1) {
       const again = attempt === 1 ? undefined : ['That is not its passphrase.'];
       const answer = await this.#asker.ask({

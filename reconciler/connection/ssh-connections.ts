@@ -12,7 +12,7 @@ import type { Gate } from './gate.ts';
 import type { MeasuredLine, Runner } from './line.ts';
 import { isDropped, LoginGates } from './login-gates.ts';
 import { SpreadRunner } from './spread-runner.ts';
-import { connectSsh, type SshOptions } from './ssh.ts';
+import type { SshOptions } from './ssh.ts';
 import type { SshConnection } from './ssh-connection.ts';
 
 /** The use of a way to an account, until released. */
@@ -112,6 +112,8 @@ export class SshConnections {
   async #logIn(spec: ConnectionSpec, parent?: SshConnection): Promise<Result<SshConnection>> {
     const { tries, random } = this.#limits;
     const bastion = spec.via && this.#keyOf(spec.via);
+    // Who contacts nobody shall not wait for the library behind it.
+    const { connectSsh } = await import('./ssh.ts');
     const place = { server: JSON.stringify([spec.address, spec.port, bastion]), bastion };
     for (let tried = 1; ; tried += 1) {
       const opened = await this.#gates.pass(place, () => connectSsh(spec, this.#options, parent));

@@ -4,44 +4,18 @@
  * Never asks a person by itself, never forwards an agent.
  */
 
-import { homedir } from 'node:os';
-import { join } from 'node:path';
 import type { AnyAuthMethod } from 'ssh2';
 import { failure, type Result, success } from '../../agent/protocol/problem.ts';
 import { openSecret } from '../../agent/protocol/secret.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
-import { type Asker, nobodyToAsk } from './asking.ts';
+import { nobodyToAsk } from './asking.ts';
 import { expandHome } from './home-path.ts';
+import type { CredentialSources } from './own-credentials.ts';
 import { Passphrases } from './passphrases.ts';
 import { findIdentities, type Identity } from './ssh-identities.ts';
 import { answerPrompts } from './ssh-prompts.ts';
 import { type PublicKeyContext, publicKeyMethod } from './ssh-publickey.ts';
-
-/** Where credentials are besides the spec. */
-export interface CredentialSources {
-  /** Path of the ssh-agent's socket. */
-  readonly authSock?: string | undefined;
-  readonly defaultKeys: readonly string[];
-  /** Opens encrypted keys; left out, nobody can be asked. */
-  readonly passphrases?: Passphrases | undefined;
-  /** Answers what a server asks besides a password. */
-  readonly asker?: Asker | undefined;
-}
-
-/** What OpenSSH would use for this account, with somebody to ask where there is one. */
-export function ownCredentials(
-  environment: Readonly<Record<string, string | undefined>> = process.env,
-  asker: Asker = nobodyToAsk('there is no terminal'),
-): CredentialSources {
-  const names = ['id_ed25519', 'id_ecdsa', 'id_rsa'];
-  return {
-    authSock: environment.SSH_AUTH_SOCK || undefined,
-    defaultKeys: names.map((name) => join(homedir(), '.ssh', name)),
-    passphrases: new Passphrases(asker),
-    asker,
-  };
-}
 
 /** What a method gets from the attempt it is part of. */
 export interface MethodContext extends PublicKeyContext {

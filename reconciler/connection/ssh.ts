@@ -14,9 +14,10 @@ import { stopwatch } from '../base/clock.ts';
 import { connectionProblem } from '../base/problem-codes/connection.ts';
 import { AuthLedger } from './auth-ledger.ts';
 import { type HostKeyOptions, type HostKeyVerifier, hostKeyVerifier } from './host-keys.ts';
+import type { CredentialSources } from './own-credentials.ts';
 import { Patience } from './patience.ts';
 import { SshConnection, type SshDeadlines } from './ssh-connection.ts';
-import { type CredentialSources, credentialsFor, type MethodContext } from './ssh-credentials.ts';
+import { credentialsFor, type MethodContext } from './ssh-credentials.ts';
 import { encryptOurselves, onTryEnded } from './ssh2-internals.ts';
 import { openTcp } from './tcp.ts';
 

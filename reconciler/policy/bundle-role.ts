@@ -5,7 +5,7 @@
  */
 
 import { posix } from 'node:path';
-import { build, type Loader, type Message, type Plugin } from 'esbuild';
+import type { Loader, Message, Plugin } from 'esbuild';
 import { type Checked, type Problem, success } from '../../agent/protocol/problem.ts';
 import { type PolicyProblemCode, policyProblem } from '../base/problem-codes/policy.ts';
 import type { Snapshot } from '../source/snapshot.ts';
@@ -23,6 +23,7 @@ const endings = ['', '.ts', '.js', '.json', '/index.ts'];
 
 /** Bundles `entry`; every problem of it at once. */
 export async function bundleRole(snapshot: Snapshot, entry: string): Promise<Checked<RoleBundle>> {
+  const { build } = await import('esbuild');
   try {
     const result = await build({
       entryPoints: [entry],

@@ -4,7 +4,6 @@
  * Never decides anything about a run.
  */
 
-import { createLogUpdate } from 'log-update';
 import type { Clock } from '../base/clock.ts';
 import type { EventSink, RunEvent } from '../base/event.ts';
 import { type Line, paintLines } from './line.ts';
@@ -33,14 +32,17 @@ export type TerminalStream = NodeJS.WritableStream & {
   readonly rows?: number;
 };
 
+/** Puts lines in the place of those it put there before. */
+export type Drawing = ReturnType<typeof import('log-update').createLogUpdate>;
+
 export interface TerminalOptions {
   readonly stream: TerminalStream;
   readonly style: Style;
   readonly clock: Clock;
   /** -1 (no list of what changed), 0, 1 (-v) or 2 (-vv). */
   readonly verbosity: number;
-  /** Redraw in place; see `isLive`. */
-  readonly live: boolean;
+  /** Redraws in place; left out, lines follow each other. */
+  readonly drawing?: Drawing | undefined;
 }
 
 export interface TerminalReporter {
@@ -54,6 +56,12 @@ export interface TerminalReporter {
 const frameEvery = 100;
 const progressEvery = 10_000;
 const widestPlain = 200;
+
+/** Redrawing in place on a terminal that can; its library takes long to load, so only who draws loads it. */
+export async function drawingOn(stream: TerminalStream): Promise<Drawing> {
+  const { createLogUpdate } = await import('log-update');
+  return createLogUpdate(stream, { defaultWidth: 80 });
+}
 
 /** A reporter for any number of runs at once. */
 export function createTerminalReporter(options: TerminalOptions): TerminalReporter {
@@ -72,7 +80,8 @@ class Terminal {
   #above: Line[] = [];
   readonly #headings = new Map<string, readonly Line[]>();
   readonly #output = new Map<string, OutputLines>();
-  readonly #draw: ReturnType<typeof createLogUpdate> | undefined;
+  readonly #draw: Drawing | undefined;
+  readonly #live: boolean;
   #timer: NodeJS.Timeout | undefined;
   #holds = 0;
   readonly #heldLines: Line[] = [];
@@ -81,7 +90,8 @@ class Terminal {
 
   constructor(options: TerminalOptions) {
     this.#options = options;
-    this.#draw = options.live ? createLogUpdate(options.stream, { defaultWidth: 80 }) : undefined;
+    this.#draw = options.drawing;
+    this.#live = options.drawing !== undefined;
     options.stream.on('error', () => {
       this.#broken = true;
       this.close();
@@ -97,7 +107,8 @@ class Terminal {
     if (view === undefined) return;
     const output = this.#outputLines(event);
     advance(view, event);
-    const { verbosity, live } = this.#options;
+    const { verbosity } = this.#options;
+    const live = this.#live;
     const lines = live
       ? this.#liveExtra(event, view)
       : this.#held(event, view, plainLines(event, view, verbosity));
@@ -130,13 +141,13 @@ class Terminal {
   }
 
   #start(): void {
-    const every = this.#options.live ? frameEvery : progressEvery;
+    const every = this.#live ? frameEvery : progressEvery;
     this.#timer ??= setInterval(() => this.#tick(), every).unref();
   }
 
   #tick(): void {
     this.#frame += 1;
-    if (this.#options.live) this.#nextFrame();
+    if (this.#live) this.#nextFrame();
     else this.#say([...this.#runs.values()].map((view) => progressLine(view, this.#options.clock.now())));
   }
 
@@ -148,7 +159,8 @@ class Terminal {
   }
 
   #finish(view: RunView): void {
-    const { verbosity, style, live } = this.#options;
+    const { verbosity, style } = this.#options;
+    const live = this.#live;
     this.#runs.delete(view.run);
     const lines = summaryLines(view, { style, verbosity, width: this.#width() });
     if (live) this.#nextFrame();
@@ -215,8 +227,7 @@ class Terminal {
   }
 
   #width(): number {
-    const { stream, live } = this.#options;
-    const columns = stream.columns || (live ? 80 : 100);
+    const columns = this.#options.stream.columns || (this.#live ? 80 : 100);
     return Math.max(20, Math.min(columns, widestPlain));
   }
 }

@@ -6,7 +6,7 @@
 
 import { builtinModules } from 'node:module';
 import { describe, expect, it } from 'vitest';
-import { circles, type Import, present, type SourceFile, sourceFiles } from './source-files.ts';
+import { circles, type Import, loadedWith, present, type SourceFile, sourceFiles } from './source-files.ts';
 
 const files = sourceFiles('agent', 'inventory', 'reconciler');
 
@@ -99,6 +99,18 @@ describe('imports', () => {
         .map((one) => `${file.path} imports ${one.specifier}`),
     );
     expect(reaching).toEqual([]);
+  });
+
+  it('let apply begin without the packages that only connecting, drawing or bundling needs', () => {
+    const loaded = loadedWith('reconciler/cli/commands/apply.ts', files);
+    expect(loaded.map(({ path }) => path)).toContain('reconciler/connection/pool.ts');
+    const heavy = loaded.flatMap((file) =>
+      file.imports
+        .filter((one) => !one.typeOnly && !one.onDemand)
+        .filter((one) => ['ssh2', 'log-update', 'esbuild', 'pino'].includes(one.specifier))
+        .map((one) => `${file.path} imports ${one.specifier}`),
+    );
+    expect(heavy).toEqual([]);
   });
 
   it('lead into the command line only from the entry', () => {

@@ -15,6 +15,8 @@ export interface Import {
   /** Path inside the repository for a relative import. */
   readonly target?: string;
   readonly typeOnly: boolean;
+  /** Loaded when the code gets there, not with the file. */
+  readonly onDemand: boolean;
 }
 
 export interface SourceFile {
@@ -38,12 +40,15 @@ const dynamic = /\bimport\(\s*['"]([^'"]+)['"]\s*\)/g;
 function importsOf(path: string, text: string): Import[] {
   const code = withoutComments(text);
   const found = [
-    ...[...code.matchAll(statement)].map((match) => ({ type: match[1] !== undefined, to: match[2] ?? '' })),
-    ...[...code.matchAll(dynamic)].map((match) => ({ type: false, to: match[1] ?? '' })),
+    ...[...code.matchAll(statement)].map((match) => ({
+      ...{ type: match[1] !== undefined, onDemand: false },
+      to: match[2] ?? '',
+    })),
+    ...[...code.matchAll(dynamic)].map((match) => ({ type: false, onDemand: true, to: match[1] ?? '' })),
   ];
-  return found.map(({ type, to }) => {
-    if (!to.startsWith('.')) return { specifier: to, typeOnly: type };
-    return { specifier: to, typeOnly: type, target: join(dirname(path), to) };
+  return found.map(({ type, onDemand, to }) => {
+    const about = { specifier: to, typeOnly: type, onDemand };
+    return to.startsWith('.') ? { ...about, target: join(dirname(path), to) } : about;
   });
 }
 
@@ -65,6 +70,17 @@ export function circles(files: readonly SourceFile[]): string[][] {
   };
   for (const path of graph.keys()) visit(path, []);
   return found;
+}
+
+/** The files that are loaded with a file, itself among them. */
+export function loadedWith(path: string, files: readonly SourceFile[]): SourceFile[] {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const found = new Set<string>([path]);
+  for (const each of found) {
+    for (const one of byPath.get(each)?.imports ?? [])
+      if (one.target !== undefined && !one.typeOnly && !one.onDemand) found.add(one.target);
+  }
+  return [...found].flatMap((each) => byPath.get(each) ?? []);
 }
 
 /** Whether a path inside the repository is there. */

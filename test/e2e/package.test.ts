@@ -47,6 +47,7 @@ describe('the package', () => {
       'dist/main.js',
       'dist/agent.cjs',
       'dist/policy-worker.js',
+      'dist/LICENCES.txt',
       'types',
       'docs/guides/five-minutes.md',
     ])

@@ -8,9 +8,9 @@ import type { Problem } from '../../agent/protocol/problem.ts';
 import { Secret } from '../../agent/protocol/secret.ts';
 import type { ConnectionSpec } from '../../inventory/connection-spec.ts';
 import type { Answer, Asker, Question } from '../../reconciler/connection/asking.ts';
+import type { CredentialSources } from '../../reconciler/connection/own-credentials.ts';
 import { Passphrases } from '../../reconciler/connection/passphrases.ts';
 import { connectSsh, type SshOptions } from '../../reconciler/connection/ssh.ts';
-import type { CredentialSources } from '../../reconciler/connection/ssh-credentials.ts';
 import { testPoolOptions } from './lines.ts';
 
 /** Answers from a list, and remembers the questions. */

@@ -4,14 +4,13 @@
  * Asks no host and no state.
  */
 
-import type { Command as Commander } from 'commander';
 import { cliProblem } from '../../base/problem-codes/cli.ts';
-import { type Command, exitStatus } from '../command.ts';
+import { type Command, exitStatus, type WholeProgram } from '../command.ts';
 import { completionScript, shells } from '../completion.ts';
 import { refuse } from '../refuse.ts';
 
-/** The command, for a program that is complete when the command runs. */
-export function completion(program: () => Commander): Command {
+/** The command; the program it completes is asked for when it runs. */
+export function completion(program: WholeProgram): Command {
   return {
     name: 'completion',
     args: '<SHELL>',
@@ -27,7 +26,7 @@ export function completion(program: () => Commander): Command {
           cliProblem('cli.bad-option', `${invocation.args[0]}: choose one of ${shells.join(', ')}`),
         ]);
       }
-      invocation.surroundings.stdout.write(completionScript(program(), shell));
+      invocation.surroundings.stdout.write(completionScript(await program(), shell));
       return exitStatus.done;
     },
   };

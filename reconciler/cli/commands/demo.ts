@@ -105,7 +105,7 @@ async function tour(invocation: Invocation, stage: Stage): Promise<TourEnd> {
   const { clock, interrupted } = invocation.surroundings;
   const ended = new AbortController();
   const runs = new RunWatch();
-  const reports = reporters(invocation, runs);
+  const reports = await reporters(invocation, runs);
   let reconciling: Promise<void> | undefined;
   const start = (): void => {
     reconciling = runController(invocation, {
@@ -129,17 +129,21 @@ async function tour(invocation: Invocation, stage: Stage): Promise<TourEnd> {
 }
 
 /** The first run brings everything new: it is told without the list of what changed. */
-function reporters(invocation: Invocation, runs: RunWatch): { sink: EventSink; close: () => void } {
+async function reporters(
+  invocation: Invocation,
+  runs: RunWatch,
+): Promise<{ sink: EventSink; close: () => void }> {
   const { options } = invocation;
   const brief = { ...invocation, options: { ...options, verbose: options.verbose - 1 } };
-  let watchers = chooseWatchers(brief);
+  const [first, others] = [await chooseWatchers(brief), await chooseWatchers(invocation)];
+  let watchers = first;
   return {
     sink(event) {
       watchers.sink(event);
       runs.sink(event);
       if (event.type !== 'run-finished') return;
       watchers.close();
-      watchers = chooseWatchers(invocation);
+      watchers = others;
     },
     close: () => watchers.close(),
   };
@@ -147,7 +151,7 @@ function reporters(invocation: Invocation, runs: RunWatch): { sink: EventSink; c
 
 /** The reconciler follows saved files until the person has seen enough. */
 async function watchFiles(invocation: Invocation): Promise<void> {
-  const watchers = chooseWatchers(invocation);
+  const watchers = await chooseWatchers(invocation);
   try {
     await runController(invocation, {
       worktree: true,

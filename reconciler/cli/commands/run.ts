@@ -27,7 +27,7 @@ export const run: Command = {
   async run(invocation) {
     const defaults = await readDefaults(invocation.surroundings);
     if (!defaults.ok) return refuse(invocation, defaults.problems);
-    const watchers = watchersFor(invocation, defaults.value.log);
+    const watchers = await watchersFor(invocation, defaults.value.log);
     if (!watchers.ok) return refuse(invocation, [watchers.problem]);
     const enough = new AbortController();
     try {
@@ -50,10 +50,10 @@ export const run: Command = {
 };
 
 /** A service writes its log; on a terminal the runs are shown, and logged too where the defaults name a file. */
-function watchersFor(invocation: Invocation, { level, file }: LogDefaults): Result<Watchers> {
+async function watchersFor(invocation: Invocation, { level, file }: LogDefaults): Promise<Result<Watchers>> {
   const { options, surroundings } = invocation;
   const isService = surroundings.stdout.isTTY !== true && !options.json;
-  if (!isService && file === undefined) return success(chooseWatchers(invocation));
+  if (!isService && file === undefined) return success(await chooseWatchers(invocation));
   let log: EventSink;
   try {
     log = createLogSink(createLog({ level: options.verbose > 0 ? 'debug' : level, file }));
@@ -62,7 +62,7 @@ function watchersFor(invocation: Invocation, { level, file }: LogDefaults): Resu
     return failure(cliProblem('cli.log-unwritable', message, { where: { file: file ?? '' } }));
   }
   if (isService) return success({ sink: log, close: () => {} });
-  const shown = chooseWatchers(invocation);
+  const shown = await chooseWatchers(invocation);
   const sink: EventSink = (event) => {
     shown.sink(event);
     log(event);

@@ -27,7 +27,7 @@ export const watch: Command = {
         cliProblem('cli.bad-option', `--converged-timeout ${convergedTimeout}: give seconds`),
       ]);
     }
-    const watchers = chooseWatchers(invocation);
+    const watchers = await chooseWatchers(invocation);
     const enough = new AbortController();
     let quiet: NodeJS.Timeout | undefined;
     try {

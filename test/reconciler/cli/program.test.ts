@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { commands } from '../../../reconciler/cli/commands.ts';
-import { buildProgram } from '../../../reconciler/cli/program.ts';
+import { allCommands } from '../../../reconciler/cli/commands.ts';
+import { wholeProgram } from '../../../reconciler/cli/program.ts';
 import { temporaryDirectories } from '../../helpers/temporary-directory.ts';
 import { runTowline } from '../../helpers/towline-command.ts';
 import { towline } from './in-process.ts';
@@ -8,7 +8,7 @@ import { towline } from './in-process.ts';
 const fresh = temporaryDirectories();
 const place = { directory: fresh(), state: fresh() };
 const run = (...argv: string[]) => towline(argv, place);
-const table = commands(() => {
+const table = await allCommands(() => {
   throw new Error('the program is not asked for its table');
 });
 
@@ -67,9 +67,9 @@ describe('the command line', () => {
     }
   });
 
-  it('gives every command the common options', () => {
+  it('gives every command the common options', async () => {
     const surroundings = { version: '1', stdout: { write: () => true }, stderr: { write: () => true } };
-    const program = buildProgram(surroundings as never, () => {});
+    const program = await wholeProgram(surroundings as never);
     for (const command of program.commands) {
       const options = command.options.map(({ long }) => long);
       expect(options).toEqual(

@@ -38,7 +38,6 @@ function log(events: readonly RunEvent[], settings: Settings): string {
     style: makeStyle({ colour: false, unicode: settings.ascii !== true }),
     clock: { now: () => now },
     verbosity: settings.verbosity ?? 0,
-    live: false,
   });
   for (const event of events) reporter.sink(event);
   reporter.close();

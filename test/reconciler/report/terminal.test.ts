@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream';
 import fc from 'fast-check';
+import { createLogUpdate } from 'log-update';
 import { describe, expect, it } from 'vitest';
 import type { RunEvent } from '../../../reconciler/base/event.ts';
 import { displayWidth } from '../../../reconciler/report/display-width.ts';
@@ -22,12 +23,13 @@ function sink(setup: Setup) {
       done();
     },
   });
+  const terminal = Object.assign(stream, { columns: setup.columns, rows: 20 });
   const reporter = createTerminalReporter({
-    stream: Object.assign(stream, { columns: setup.columns, rows: 20 }),
+    stream: terminal,
     style: makeStyle({ colour: setup.colour === true, unicode: true }),
     clock: { now: () => Date.parse('2026-11-21T09:00:03Z') },
     verbosity: setup.verbosity ?? 0,
-    live: setup.live === true,
+    drawing: setup.live === true ? createLogUpdate(terminal, { defaultWidth: 80 }) : undefined,
   });
   return { reporter, stream, text: () => text };
 }
