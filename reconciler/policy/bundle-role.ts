@@ -15,6 +15,8 @@ export interface RoleBundle {
   readonly sourceMap: string;
   /** Paths of every module that was imported, directly or not, sorted. */
   readonly sources: readonly string[];
+  /** Paths where an import would have found its module first, had there been one. */
+  readonly vacant: readonly string[];
 }
 
 const namespace = 'policy';
@@ -24,6 +26,7 @@ const endings = ['', '.ts', '.js', '.json', '/index.ts'];
 /** Bundles `entry`; every problem of it at once. */
 export async function bundleRole(snapshot: Snapshot, entry: string): Promise<Checked<RoleBundle>> {
   const { build } = await import('esbuild');
+  const vacant = new Set<string>();
   try {
     const result = await build({
       entryPoints: [entry],
@@ -41,12 +44,12 @@ export async function bundleRole(snapshot: Snapshot, entry: string): Promise<Che
       treeShaking: true,
       // Without this, unused imports would vanish from the graph and a change in them would go unnoticed.
       tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: true } },
-      plugins: [snapshotPlugin(snapshot)],
+      plugins: [snapshotPlugin(snapshot, vacant)],
     });
     const text = (ending: string): string =>
       result.outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? '';
     const sources = Object.keys(result.metafile.inputs).map(policyPath).sort();
-    return success({ code: text('role.js'), sourceMap: text('.map'), sources });
+    return success({ code: text('role.js'), sourceMap: text('.map'), sources, vacant: [...vacant].sort() });
   } catch (failure) {
     const errors = (failure as { errors?: readonly Message[] }).errors;
     if (errors === undefined) throw failure;
@@ -59,7 +62,7 @@ export function policyPath(path: string): string {
   return path.startsWith(`${namespace}:`) ? path.slice(namespace.length + 1) : path;
 }
 
-function snapshotPlugin(snapshot: Snapshot): Plugin {
+function snapshotPlugin(snapshot: Snapshot, vacant: Set<string>): Plugin {
   return {
     name: 'snapshot',
     setup(bundling) {
@@ -71,7 +74,9 @@ function snapshotPlugin(snapshot: Snapshot): Plugin {
         if (wanted.startsWith('..')) {
           return refused('policy.import-refused', `"${path}" leads out of the policy`);
         }
-        const found = endings.map((ending) => wanted + ending).find((each) => snapshot.entries.has(each));
+        const found = endings
+          .map((ending) => wanted + ending)
+          .find((each) => snapshot.entries.has(each) || !vacant.add(each));
         if (found === undefined)
           return refused('policy.import-missing', `"${path}" does not exist (${wanted})`);
         if (loaders[posix.extname(found)] !== undefined) return { path: found, namespace };

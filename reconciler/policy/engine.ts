@@ -33,13 +33,20 @@ export function createPolicyEngine(
   return new Engine(runner);
 }
 
+/** What a role was made of: the ids at these paths, and none at those where nothing was. */
+interface Closure {
+  readonly key: string;
+  readonly paths: readonly string[];
+  readonly role: LoadedRole;
+}
+
 class Engine implements CountingPolicyEngine {
   readonly counters = { evaluations: 0, hits: 0 };
   readonly #parts: EngineParts;
   /** Role → its versions, the last used at the end. */
   readonly #versions = new Map<string, LoadedRole[]>();
-  /** Role → import closure last seen, to tell from ids alone that nothing changed. */
-  readonly #closures = new Map<string, { key: string; sources: readonly string[]; role: LoadedRole }[]>();
+  /** Role → import closures last seen, to tell from ids alone that nothing changed. */
+  readonly #closures = new Map<string, Closure[]>();
 
   constructor(runner: RoleRunner) {
     let known: string | undefined;
@@ -71,18 +78,19 @@ class Engine implements CountingPolicyEngine {
   async #role(snapshot: Snapshot, name: string): Promise<Checked<LoadedRole>> {
     const entry = `roles/${name}/role.ts`;
     if (!snapshot.entries.has(entry)) return { ok: false, problems: [missingRole(snapshot, name)] };
-    for (const { key, sources, role } of this.#closures.get(name) ?? []) {
-      if (closureKey(snapshot, sources) === key) return { ok: true, value: role };
+    for (const { key, paths, role } of this.#closures.get(name) ?? []) {
+      if (closureKey(snapshot, paths) === key) return { ok: true, value: role };
     }
     const bundled = await bundleRole(snapshot, entry);
     if (!bundled.ok) return bundled;
-    const { sources, code } = bundled.value;
+    const { sources, vacant, code } = bundled.value;
     const sourceDigest = await this.#sourceDigest(snapshot, sources);
     const known = this.#versions.get(name)?.find((role) => role.code.sourceDigest === sourceDigest);
     const role = known ?? new LoadedRole({ name, sourceDigest, code }, bundled.value);
     const problems = known === undefined ? await this.#define(role) : [];
     if (problems.length > 0) return { ok: false, problems };
-    this.#remember(name, role, closureKey(snapshot, sources));
+    const paths = [...sources, ...vacant];
+    this.#remember(name, { key: closureKey(snapshot, paths), paths, role });
     return { ok: true, value: role };
   }
 
@@ -106,16 +114,17 @@ class Engine implements CountingPolicyEngine {
     return hash('sha256', lines.join('\n'));
   }
 
-  #remember(name: string, role: LoadedRole, key: string): void {
+  #remember(name: string, closure: Closure): void {
+    const { key, role } = closure;
     const versions = (this.#versions.get(name) ?? []).filter((each) => each !== role);
     this.#versions.set(name, [...versions, role].slice(-versionsKept));
     const closures = (this.#closures.get(name) ?? []).filter((each) => each.key !== key);
-    this.#closures.set(name, [{ key, sources: role.sources, role }, ...closures].slice(0, versionsKept));
+    this.#closures.set(name, [closure, ...closures].slice(0, versionsKept));
   }
 }
 
-function closureKey(snapshot: Snapshot, sources: readonly string[]): string {
-  return sources.map((path) => `${path}\0${snapshot.entries.get(path)?.id}`).join('\n');
+function closureKey(snapshot: Snapshot, paths: readonly string[]): string {
+  return paths.map((path) => `${path}\0${snapshot.entries.get(path)?.id}`).join('\n');
 }
 
 function rolesOf(snapshot: Snapshot): string[] {

@@ -24,6 +24,14 @@ describe('bundling a role', () => {
     expect(bundled.ok && bundled.value.code).toContain('a: 1');
   });
 
+  it('names the places where an import would have found its module first', async () => {
+    const bundled = await bundleRole(
+      snapshotOf({ 'roles/web/role.ts': "import '../../lib'", 'lib.js': 'export {}' }),
+      'roles/web/role.ts',
+    );
+    expect(bundled.ok && bundled.value.vacant).toEqual(['lib', 'lib.ts']);
+  });
+
   it('leaves types out of the closure, since they cannot change a plan', async () => {
     const bundled = await bundleRole(
       snapshotOf({

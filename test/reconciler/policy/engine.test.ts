@@ -128,6 +128,21 @@ describe('the policy engine', () => {
     expect(evaluation.kind).toBe('not-wanted');
   });
 
+  it('sees a new file that an import now finds first', async () => {
+    const engine = engineInThread();
+    const role = `import { text } from '../../lib'\n${roleFile("[file('/x', { content: text })]")}`;
+    const before = { 'roles/web/role.ts': role, 'lib.js': "export const text = 'old'" };
+    const digests: string[] = [];
+    for (const files of [before, { ...before, 'lib.ts': "export const text: string = 'new'" }, before]) {
+      const { policy } = await loadWeb(files, engine);
+      const [evaluation] = (await policy?.evaluate('web', [subjectOf('a')])) ?? [];
+      digests.push(evaluation?.kind === 'plan' ? evaluation.digest : 'none');
+    }
+    expect(new Set(digests)).toHaveLength(2);
+    expect(digests[2]).toBe(digests[0]);
+    await engine.close();
+  });
+
   it('keeps what an unchanged role gave when another role changes', async () => {
     const engine = engineInThread();
     const web = roleFile("[file('/x', { content: 'x' })]");
