@@ -1,6 +1,6 @@
 /**
  * OpenSSH's configuration files as statements: Includes followed, each with the Host and Match lines it stands under.
- * Invariant: bounded in files, depth and size; a scan knows every file and pattern it came from, so that a change is noticed.
+ * Invariant: bounded in files, depth and size; a scan knows every file, folder and pattern it came from, so that a change is noticed.
  * Never evaluates a Match: what stands under one applies perhaps.
  */
 
@@ -27,10 +27,16 @@ export interface Statement {
 
 export interface ConfigScan {
   readonly statements: readonly Statement[];
-  readonly files: ReadonlyMap<string, string>;
+  /** Files it came from and folders in which it looked for some, as they were. */
+  readonly stamps: ReadonlyMap<string, string>;
+  /** What was found for patterns that no single folder answers. */
   readonly patterns: ReadonlyMap<string, readonly string[]>;
 }
 
+const wild = /[*?[]/;
+/** The stamp of what changed just now: it equals none. */
+const fresh = 'fresh';
+const freshMilliseconds = 20;
 const mostFiles = 1000;
 const mostDepth = 16;
 const mostBytes = 4_000_000;
@@ -44,13 +50,15 @@ export async function scanConfig(files: ConfigFiles): Promise<ConfigScan> {
   return scanner;
 }
 
-/** Whether nothing that a scan came from has changed since. */
+/** Whether nothing that a scan came from has changed since. All looks at once: every run asks before it uses an open line. */
 export async function isCurrent(scan: ConfigScan): Promise<boolean> {
-  for (const [path, stamp] of scan.files) if ((await stampOf(path)) !== stamp) return false;
-  for (const [pattern, found] of scan.patterns) {
-    if ((await expandPattern(pattern)).join('\n') !== found.join('\n')) return false;
-  }
-  return true;
+  const same = await Promise.all([
+    ...[...scan.stamps].map(async ([path, stamp]) => stamp !== fresh && (await look(path)).stamp === stamp),
+    ...[...scan.patterns].map(
+      async ([pattern, found]) => (await expandPattern(pattern)).join('\n') === found.join('\n'),
+    ),
+  ]);
+  return same.every(Boolean);
 }
 
 /** Whether a statement applies to a host that was named so. */
@@ -83,7 +91,7 @@ interface Standing {
 
 class Scanner implements ConfigScan {
   readonly statements: Statement[] = [];
-  readonly files = new Map<string, string>();
+  readonly stamps = new Map<string, string>();
   readonly patterns = new Map<string, readonly string[]>();
   readonly #home: string;
 
@@ -92,10 +100,10 @@ class Scanner implements ConfigScan {
   }
 
   async read(path: string, standing: Standing): Promise<void> {
-    if (this.files.size >= mostFiles || standing.depth > mostDepth) return;
-    const stamp = await stampOf(path);
-    this.files.set(path, stamp);
-    if (stamp === 'none') return;
+    if (this.stamps.size >= mostFiles || standing.depth > mostDepth) return;
+    const { stamp, isFile } = await look(path);
+    this.stamps.set(path, stamp);
+    if (!isFile) return;
     const text = await readFile(path, 'utf8').catch(() => '');
     let conditions = standing.conditions;
     for (const line of text.slice(0, mostBytes).split('\n')) {
@@ -118,10 +126,20 @@ class Scanner implements ConfigScan {
       }
       const home = arg.startsWith('~/') ? join(this.#home, arg.slice(2)) : arg;
       const pattern = isAbsolute(home) ? home : join(standing.folder, home);
-      const found = await expandPattern(pattern);
-      this.patterns.set(pattern, found);
+      const found = await this.#expand(pattern);
       for (const path of found) await this.read(path, { ...standing, depth: standing.depth + 1 });
     }
+  }
+
+  /** The files a pattern names. Where they are all in one folder, its stamp says whether there are others by now. */
+  async #expand(pattern: string): Promise<readonly string[]> {
+    if (!wild.test(pattern)) return [pattern];
+    const folder = dirname(pattern);
+    const isOneFolder = !wild.test(folder);
+    if (isOneFolder) this.stamps.set(folder, (await look(folder)).stamp);
+    const found = await expandPattern(pattern);
+    if (!isOneFolder) this.patterns.set(pattern, found);
+    return found;
   }
 }
 
@@ -147,7 +165,6 @@ function splitArguments(text: string): readonly string[] {
 }
 
 async function expandPattern(pattern: string): Promise<readonly string[]> {
-  if (!/[*?[]/.test(pattern)) return [pattern];
   const showsHidden = basename(pattern).startsWith('.');
   const found: string[] = [];
   for await (const path of glob(pattern)) {
@@ -157,8 +174,12 @@ async function expandPattern(pattern: string): Promise<readonly string[]> {
   return found.sort();
 }
 
-async function stampOf(path: string): Promise<string> {
+/** The stamp tells one state of a file, or of a folder's names, from another. */
+async function look(path: string): Promise<{ readonly stamp: string; readonly isFile: boolean }> {
   const seen = await stat(path).catch(() => undefined);
-  if (seen === undefined || !seen.isFile()) return 'none';
-  return `${seen.mtimeMs} ${seen.size} ${seen.ino}`;
+  if (seen === undefined) return { stamp: 'none', isFile: false };
+  const { mtimeMs, size, ino } = seen;
+  // Another change within a tick of the kernel's clock would look the same.
+  const isFresh = Math.abs(Date.now() - mtimeMs) < freshMilliseconds;
+  return { stamp: isFresh ? fresh : `${mtimeMs} ${size} ${ino}`, isFile: seen.isFile() };
 }

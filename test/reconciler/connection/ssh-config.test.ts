@@ -205,6 +205,22 @@ Host direct
     expect(await resolved('a1', {}, config)).toMatchObject({ user: 'late' });
   });
 
+  it('notices a file that comes or goes later, in the folder of a pattern and in any of several', async () => {
+    for (const folder of ['one', 'sets', 'sets/a', 'sets/b']) mkdirSync(join(home, '.ssh', folder));
+    write(`Include ${home}/.ssh/one/*.conf\nInclude ${home}/.ssh/sets/*/x.conf\n`);
+    const config = own();
+    const user = async () => (await resolved('a1', {}, config)).user;
+    expect(await user()).toBeUndefined();
+    writeFileSync(join(home, '.ssh/sets/b/x.conf'), 'Host a1\n  User set\n');
+    expect(await user()).toBe('set');
+    writeFileSync(join(home, '.ssh/one/x.conf'), 'Host a1\n  User one\n');
+    expect(await user()).toBe('one');
+    rmSync(join(home, '.ssh/one/x.conf'));
+    expect(await user()).toBe('set');
+    rmSync(join(home, '.ssh/sets/b/x.conf'));
+    expect(await user()).toBeUndefined();
+  });
+
   it('knows names with spaces in lists of files, and IdentityFile none', async () => {
     write(
       `Host *\n  UserKnownHostsFile "${home}/a b" ${home}/c\n  IdentityFile none\n  IdentityAgent none\n`,
