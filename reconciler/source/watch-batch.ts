@@ -26,6 +26,8 @@ export interface BatchOptions {
 
 export interface Batch {
   add(path: string): void;
+  /** Told once more, later, of what may be in the batch already: that does not put its end off. */
+  echo(path: string): void;
   /** Asks for a full look. */
   addAll(): void;
   close(): void;
@@ -77,10 +79,14 @@ export function createBatch(options: BatchOptions, notify: (notice: WatchNotice)
     wait(quietMilliseconds);
     longest ??= setTimeout(flush, longestMilliseconds);
   };
+  const add = (path: string): void => {
+    paths.add(path);
+    hint();
+  };
   return {
-    add: (path) => {
-      paths.add(path);
-      hint();
+    add,
+    echo: (path) => {
+      if (!paths.has(path)) add(path);
     },
     addAll: () => {
       everything = true;

@@ -10,7 +10,7 @@ import { type ChokidarOptions, watch as chokidarWatch } from 'chokidar';
 import type { Problem } from '../../agent/protocol/problem.ts';
 import { hasSilentWriters } from '../base/file-system.ts';
 import { sourceProblem } from '../base/problem-codes/source.ts';
-import { type BatchOptions, createBatch, type WatchNotice } from './watch-batch.ts';
+import { type Batch, type BatchOptions, createBatch, type WatchNotice } from './watch-batch.ts';
 
 export interface WatchOptions extends BatchOptions {
   /** Whether an absolute path is of no interest, with everything below it. */
@@ -62,7 +62,7 @@ export async function startWatch(
     poll(obstacle);
   } else {
     watcher = open(options);
-    await receive(watcher, options, { add: batch.add, poll });
+    await receive(watcher, options, { ...batch, poll });
   }
   return {
     close: async () => {
@@ -94,8 +94,7 @@ function open(options: WatchOptions): FolderWatcher {
   });
 }
 
-interface Receiver {
-  readonly add: (path: string) => void;
+interface Receiver extends Pick<Batch, 'add' | 'echo'> {
   readonly poll: (problem: Problem) => void;
 }
 
@@ -103,7 +102,11 @@ interface Receiver {
  * Connects a watcher and waits until it is ready. `raw` events come first and are not throttled; `all` events also
  * cover what chokidar finds out by itself, such as files inside a new folder.
  */
-function receive(watcher: FolderWatcher, options: WatchOptions, { add, poll }: Receiver): Promise<void> {
+function receive(
+  watcher: FolderWatcher,
+  options: WatchOptions,
+  { add, echo, poll }: Receiver,
+): Promise<void> {
   return new Promise((resolve) => {
     const late = setTimeout(resolve, readyMilliseconds);
     const ready = (): void => {
@@ -111,7 +114,7 @@ function receive(watcher: FolderWatcher, options: WatchOptions, { add, poll }: R
       resolve();
     };
     watcher.on('ready', ready);
-    watcher.on('all', (_event, path) => add(path));
+    watcher.on('all', (_event, path) => echo(path));
     watcher.on('raw', (_event, path, details) => {
       if (path === null || details?.watchedPath === undefined) return;
       const whole = join(details.watchedPath, path);
