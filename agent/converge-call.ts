@@ -15,6 +15,7 @@ import { applyDelta, planResources, type RolePlan } from './protocol/plan.ts';
 import type { Problem } from './protocol/problem.ts';
 import { agentProblem, refusal, thrownProblem } from './protocol/problem-codes.ts';
 import type { ContentReader } from './system/content-reader.ts';
+import { ownBase } from './system/exec.ts';
 import { PosixSystem } from './system/posix.ts';
 import { PosixReader } from './system/reader.ts';
 
@@ -119,6 +120,8 @@ async function work(message: ConvergeMessage, plan: RolePlan, options: WorkOptio
   const writes = mode === 'apply';
   const record = writes ? journal.record({ run, key, digest, startedAt: options.date() }) : undefined;
   const memory = new Map<string, Promise<unknown>>();
+  // Asked once: the answer comes out of the account database.
+  const base = ownBase();
   const quiet = new Set(
     planResources(plan)
       .filter(({ meta }) => meta.sensitive)
@@ -129,6 +132,7 @@ async function work(message: ConvergeMessage, plan: RolePlan, options: WorkOptio
     contents,
     signal,
     memory,
+    base,
     onOutput: (stream: 'stdout' | 'stderr', text: string) => {
       if (!quiet.has(resource)) emit({ event: 'output', resource, stream, text });
     },

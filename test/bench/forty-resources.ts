@@ -125,7 +125,7 @@ async function onHosts(stage: Stage, context: BenchContext): Promise<readonly Fi
         value: median(whole.checked),
         unit: 'ms',
       },
-      ...{ beside: peers.same, ...grows('process', nothing) },
+      ...{ budget: { of: 'Mitogen', share: 1 / 8 }, beside: peers.same, ...grows('process', nothing) },
     },
     {
       ...{
