@@ -1,7 +1,7 @@
 /**
  * Pictures of figures: bars of ours, the peers' and the budget on a logarithmic scale, and lines of how cost grows with hosts.
  * Invariant: plain SVG that needs nothing else, readable on light and dark pages; text is escaped.
- * Never draws what has no rival and no budget.
+ * Never draws what has no rival and no budget, nor anything but times: one scale holds all bars.
  */
 
 import { type Figure, limitOf } from '../bench.ts';
@@ -19,7 +19,8 @@ const other = '#9b9b9b';
 /** Lines of one colour differ by these. */
 const dashes = ['', '7 3', '2 3'];
 const width = 900;
-const style = `<style>text{font:12px sans-serif;fill:#555}.t{font-weight:bold}@media(prefers-color-scheme:dark){text{fill:#bbb}}</style>`;
+/** Text has a rim of the page's colour, so that a line behind it does not strike it out. */
+const style = `<style>text{font:12px sans-serif;fill:#555;stroke:#fff;stroke-width:3px;paint-order:stroke}.t{font-weight:bold}@media(prefers-color-scheme:dark){text{fill:#bbb;stroke:#0d1117}}</style>`;
 
 interface Bar {
   readonly name: string;
@@ -30,7 +31,7 @@ interface Bar {
 export function barPlot({ bench, figures }: Outcome): string | undefined {
   const groups = figures
     .map((figure) => ({ figure, bars: barsOf(figure), limit: limitOf(figure) }))
-    .filter(({ bars, limit }) => bars.length > 1 || (limit !== undefined && limit > 0));
+    .filter(({ figure, bars, limit }) => figure.unit === 'ms' && (bars.length > 1 || (limit ?? 0) > 0));
   const values = groups.flatMap(({ bars, limit }) => [...bars.map((bar) => bar.value), limit ?? 0]);
   const scale = logScale(values.filter((value) => value > 0));
   if (scale === undefined) return undefined;
@@ -45,7 +46,7 @@ export function barPlot({ bench, figures }: Outcome): string | undefined {
       x === undefined
         ? ''
         : `<line x1="${x}" x2="${x}" y1="${top + 14}" y2="${top + 17 + height}" stroke="#2a9d2a" stroke-width="2"/>`;
-    return `<text x="8" y="${top + 10}">${escaped(figure.name)}</text>${shapes.join('')}${mark}`;
+    return `<text x="8" y="${top + 10}">${escaped(figure.name)}</text>${mark}${shapes.join('')}`;
   });
   const title = `${bench.name}: ${bench.summary} (logarithmic; green: the budget)`;
   return picture(y + 8, [`<text class="t" x="8" y="18">${escaped(title)}</text>`, ...drawn]);
@@ -126,10 +127,20 @@ function growthPlot(title: string, lines: ReadonlyMap<string, { at: number; valu
         `<circle cx="${x(point.at)}" cy="${y(point.value)}" r="3" fill="${colour}"/><text x="${x(point.at) + 6}" y="${y(point.value) - 6}">${escaped(amount(point.value, 'ms'))}</text>`,
     );
     const key = `<line x1="690" x2="715" y1="${64 + index * 20}" y2="${64 + index * 20}" stroke="${colour}" stroke-width="2"${dash}/><text x="720" y="${68 + index * 20}">${escaped(name)}</text>`;
-    return `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"${dash}/>${marks.join('')}${key}`;
+    return [
+      `<polyline points="${path}" fill="none" stroke="${colour}" stroke-width="2"${dash}/>`,
+      `${marks.join('')}${key}`,
+    ] as const;
   });
+  const [lower, upper] = [drawn.map(([line]) => line), drawn.map(([, marks]) => marks)];
   const head = `<text class="t" x="8" y="18">${escaped(title)} (both scales logarithmic)</text>`;
-  return picture(380, [head, ...axis, '<text x="355" y="376" text-anchor="middle">hosts</text>', ...drawn]);
+  return picture(380, [
+    head,
+    ...axis,
+    '<text x="355" y="376" text-anchor="middle">hosts</text>',
+    ...lower,
+    ...upper,
+  ]);
 }
 
 function picture(height: number, parts: readonly string[]): string {

@@ -69,11 +69,14 @@ function ratio(times: number): string {
   return times >= 10 ? ` (${Math.round(times)} ×)` : ` (${times.toFixed(2)} ×)`;
 }
 
-/** A value with its unit, in digits that mean something. */
+/** A value with its unit, in digits that mean something; long times in seconds, many bytes in thousands. */
 export function amount(value: number, unit: Unit): string {
-  const number =
-    Number.isInteger(value) || Math.abs(value) >= 1000
-      ? Math.round(value).toLocaleString('en')
-      : value.toFixed(Math.abs(value) < 10 ? 2 : 1);
-  return unit === 'count' ? number : `${number} ${unit}`;
+  if (unit === 'ms' && value >= 1000) return `${digits(value / 1000)} s`;
+  if (unit === 'B' && value >= 10_000) return `${digits(value / 1000)} kB`;
+  return unit === 'count' ? digits(value) : `${digits(value)} ${unit}`;
+}
+
+function digits(value: number): string {
+  if (Number.isInteger(value) || value >= 100) return Math.round(value).toLocaleString('en');
+  return value.toFixed(value < 10 ? 2 : 1);
 }
