@@ -7,8 +7,9 @@
 
 import { type ConvergeResult, type JournalEntry, journalEntrySchema } from './protocol/message.ts';
 import type { Registered, ResourceReport } from './protocol/outcome.ts';
+import { readAtOnce } from './system/at-once.ts';
 import { discardDirectory, discardFile } from './system/discard.ts';
-import { appendFile, dirname, mkdirSync, readdir, readFile, writeFileSync } from './system/platform.ts';
+import { appendFile, dirname, mkdirSync, readdir, writeFileSync } from './system/platform.ts';
 
 interface Begin {
   readonly run: string;
@@ -121,11 +122,10 @@ export class Journal {
 
   async #remembered(): Promise<readonly Remembered[]> {
     const names = await readdir(this.#directory).catch(() => []);
-    const files = names.filter((name) => name.endsWith(suffix)).map((name) => `${this.#directory}/${name}`);
-    const read = await Promise.all(
-      files.map(async (file) => remember(file, await readFile(file, 'utf8').catch(() => ''))),
-    );
-    return read
+    return names
+      .filter((name) => name.endsWith(suffix))
+      .map((name) => `${this.#directory}/${name}`)
+      .map((file) => remember(file, readAtOnce(file) ?? ''))
       .filter((remembered) => remembered !== undefined)
       .sort((a, b) => (a.entry.startedAt < b.entry.startedAt ? -1 : 1));
   }

@@ -5,17 +5,10 @@
  */
 
 import { pause } from './pause.ts';
+import { readAtOnce } from './system/at-once.ts';
 import { discardDirectory, discardFile } from './system/discard.ts';
 import { guarded } from './system/errors.ts';
-import {
-  linkSync,
-  lstat,
-  mkdir,
-  mkdirSync,
-  readFileSync,
-  unlinkSync,
-  writeFileSync,
-} from './system/platform.ts';
+import { linkSync, lstat, mkdir, mkdirSync, unlinkSync, writeFileSync } from './system/platform.ts';
 import { temporaryPath } from './system/replace-file.ts';
 
 /** Who holds the lock. */
@@ -92,7 +85,7 @@ async function release(path: string, mine: Holder): Promise<void> {
 
 /** Who a lock names; undefined without a lock. What names nobody is a holder that is not alive, never a missing lock. */
 function readHolder(path: string): Holder | undefined {
-  const text = readText(path);
+  const text = readAtOnce(path);
   if (text === undefined) return undefined;
   try {
     return { ...nobody, ...JSON.parse(text) };
@@ -107,20 +100,11 @@ function isAlive(holder: Holder): boolean {
 
 /** Field 22 of /proc/pid/stat (proc(5)): start time in clock ticks since boot; `gone` without such a process, or a dead one nobody reaped. */
 function startTime(pid: number): string {
-  const stat = readText(`/proc/${pid}/stat`) ?? '';
+  const stat = readAtOnce(`/proc/${pid}/stat`) ?? '';
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields[0] === 'Z' ? 'gone' : (fields[19] ?? 'gone');
 }
 
 function bootId(): string {
-  return (readText('/proc/sys/kernel/random/boot_id') ?? 'unknown').trim();
-}
-
-/** A few bytes in memory: a thread for each of a dozen looks would cost more than all of them. */
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return undefined;
-  }
+  return (readAtOnce('/proc/sys/kernel/random/boot_id') ?? 'unknown').trim();
 }

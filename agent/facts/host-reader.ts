@@ -5,6 +5,7 @@
  */
 
 import { arch, hostname, networkInterfaces, release } from 'node:os';
+import { threads } from '../system/at-once.ts';
 import { ownAccount } from '../system/own-account.ts';
 import { access, readdir } from '../system/platform.ts';
 import { contentOf, reading } from '../system/reader.ts';
@@ -72,6 +73,8 @@ async function exists(path: string): Promise<boolean> {
 }
 
 async function readText(path: string): Promise<string | undefined> {
-  const content = await reading(path, (handle) => contentOf(handle, fileLimit)).catch(() => undefined);
+  const content = await reading(path, threads, (handle, stats) => contentOf(handle, stats, fileLimit)).catch(
+    () => undefined,
+  );
   return content?.toString('utf8', 0, fileLimit);
 }

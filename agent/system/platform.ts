@@ -7,8 +7,28 @@
 import { lstat as nodeLstat, open as nodeOpen, readdir as nodeReaddir } from 'node:fs/promises';
 import { dirname as nodeDirname, join as nodeJoin } from 'node:path';
 
-export { createHash, randomBytes } from 'node:crypto';
-export { constants, linkSync, mkdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+export { createHash, randomUUID } from 'node:crypto';
+export {
+  closeSync,
+  constants,
+  fchmodSync,
+  fchownSync,
+  fstatSync,
+  fsync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  read,
+  readFileSync,
+  readSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  write,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 export {
   access,
   appendFile,
@@ -27,6 +47,7 @@ export {
   symlink,
   unlink,
 } from 'node:fs/promises';
+export { resolve } from 'node:path';
 
 /** Those that many call, as constants: an imported name weighs more at each of its calls. */
 export const lstat = nodeLstat;

@@ -13,7 +13,7 @@ import { runProgram } from './exec.ts';
 import { pinned, syncName } from './pinned-path.ts';
 import { chmod, chown, dirname, lstat, mkdir, rmdir, symlink, unlink } from './platform.ts';
 import { howEnded, lastLines } from './program-end.ts';
-import { PosixReader, stampOf } from './reader.ts';
+import { groundKey, PosixReader, stampOf } from './reader.ts';
 import { removeTree } from './remove-tree.ts';
 import { putInPlace, type Replacement, removeLeftovers, replaceFileSafely } from './replace-file.ts';
 import type { NewContent, Ownership, ReplaceOptions, RunOptions, RunResult, System } from './system.ts';
@@ -28,12 +28,12 @@ export class PosixSystem extends PosixReader implements System {
       const directory = dirname(path);
       await this.once(`leftovers ${directory}`, () => removeLeftovers(directory).catch(() => {}));
       const { source, expected } = await this.#source(content);
-      await replaceFileSafely(path, {
+      const replacement = {
         ...ids,
         source,
         expected,
         mode: modeOf(options.mode),
-        validate: async (temporary) => {
+        validate: async (temporary: string) => {
           // A large one is not read again only to be looked at: its bytes were hashed on their way.
           if (expected && expected.size > inlineLimit)
             await this.once(stampOf(await lstat(temporary, { bigint: true })), async () => expected.sha256);
@@ -41,7 +41,8 @@ export class PosixSystem extends PosixReader implements System {
           this.#refuseAborted(`write ${path}`);
         },
         backup: options.backup ? `${path}.${compactTime(new Date())}` : undefined,
-      });
+      };
+      await replaceFileSafely(path, replacement, await this.files(path));
     });
   }
 
@@ -63,6 +64,7 @@ export class PosixSystem extends PosixReader implements System {
     await this.#change(`make the link ${path}`, () =>
       putInPlace(path, (temporary) => symlink(target, temporary)),
     );
+    this.forget(groundKey);
   }
 
   async remove(path: string, options: { readonly recursive?: boolean } = {}): Promise<void> {
@@ -96,8 +98,12 @@ export class PosixSystem extends PosixReader implements System {
     });
   }
 
-  run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-    return runProgram(argv, { ...options, base: this.base, signal: this.options.signal });
+  async run(argv: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+    try {
+      return await runProgram(argv, { ...options, base: this.options.base, signal: this.options.signal });
+    } finally {
+      this.forget(groundKey);
+    }
   }
 
   forget(key: string): void {

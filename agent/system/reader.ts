@@ -5,21 +5,23 @@
  */
 
 import type { BigIntStats, Stats } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
 import type { Content } from '../protocol/blob.ts';
 import type { Facts } from '../protocol/facts.ts';
 import { refusal } from '../protocol/problem-codes.ts';
 import { accountsKey, groupsKey, parseAccounts, parseGroups, readDatabase } from './accounts.ts';
+import { type Files, Ground, type OpenFile, threads } from './at-once.ts';
 import type { ContentReader } from './content-reader.ts';
-import { guarded, orUndefined } from './errors.ts';
-import { type EnvironmentBase, ownBase, runProgram } from './exec.ts';
-import { constants, createHash, lstat, open, readdir, readlink } from './platform.ts';
+import { errnoOf, guarded, orUndefined } from './errors.ts';
+import { type EnvironmentBase, runProgram } from './exec.ts';
+import { constants, createHash, readdir, readlink } from './platform.ts';
 import { verifyQuery } from './queries.ts';
 import type { Account, FileStat, FileType, Query, RunResult, SystemReader, UnixGroup } from './system.ts';
 
 /** Default limit of readFile. */
 const readLimit = 16 * 1024 * 1024;
 const pieceSize = 256 * 1024;
+/** Where `once` remembers the ground: to be forgotten when it may have changed. */
+export const groundKey = 'ground';
 /** Seconds a query may take. */
 const queryTimeout = 120;
 
@@ -38,35 +40,33 @@ export interface SystemOptions {
 export class PosixReader implements SystemReader {
   readonly facts: Facts;
   protected readonly options: SystemOptions;
-  protected readonly base: EnvironmentBase;
 
   constructor(options: SystemOptions) {
     this.facts = options.facts;
     this.options = options;
-    this.base = options.base ?? ownBase();
   }
 
   async stat(path: string): Promise<FileStat | undefined> {
     return guarded('read', `look at ${path}`, async () => {
-      const stats = await orUndefined(lstat(path));
+      const stats = await orUndefined((await this.files(path)).lstat(path));
       return stats && describe(stats);
     });
   }
 
   async readFile(path: string, limit: number = readLimit): Promise<Buffer | undefined> {
-    return reading(path, async (handle) => {
-      const content = await contentOf(handle, limit);
+    return reading(path, await this.files(path), async (handle, stats) => {
+      const content = await contentOf(handle, stats, limit);
       if (content.length <= limit) return content;
       throw refusal('file.too-large', `${path} is larger than ${limit} bytes`);
     });
   }
 
   async sha256(path: string): Promise<string | undefined> {
-    return reading(path, async (handle, stats) => {
+    return reading(path, await this.files(path), async (handle, stats) => {
       const known = this.options.memory.get(stampOf(stats));
       if (known) return known as Promise<string>;
       const hash = createHash('sha256');
-      for await (const part of pieces(handle)) hash.update(part);
+      for await (const part of pieces(handle, stats.size)) hash.update(part);
       return hash.digest('hex');
     });
   }
@@ -93,7 +93,7 @@ export class PosixReader implements SystemReader {
   async query(query: Query): Promise<RunResult> {
     verifyQuery(query);
     return runProgram([query.program, ...query.args], {
-      base: this.base,
+      base: this.options.base,
       signal: this.options.signal,
       timeout: queryTimeout,
       env: { LC_ALL: 'C', SYSTEMD_COLORS: '0' },
@@ -119,15 +119,22 @@ export class PosixReader implements SystemReader {
   report(stream: 'stdout' | 'stderr', text: string): void {
     this.options.onOutput?.(stream, text);
   }
+
+  /** How the file at a path is to be reached. */
+  protected async files(path: string): Promise<Files> {
+    const ground = await this.once(groundKey, async () => new Ground());
+    return ground.at(path).catch(() => threads);
+  }
 }
 
 /** Opens a regular file (through links) for `use`; undefined when nothing is there. */
 export function reading<T>(
   path: string,
-  use: (handle: FileHandle, stats: BigIntStats) => Promise<T>,
+  files: Files,
+  use: (handle: OpenFile, stats: BigIntStats) => Promise<T>,
 ): Promise<T | undefined> {
   return guarded('read', `read ${path}`, async () => {
-    const handle = await orUndefined(open(path, constants.O_RDONLY | constants.O_NONBLOCK));
+    const handle = await orUndefined(openToRead(path, files));
     if (!handle) return undefined;
     try {
       const stats = await handle.stat({ bigint: true });
@@ -141,11 +148,26 @@ export function reading<T>(
   });
 }
 
+/** A link may lead anywhere, so it is followed on a thread. */
+async function openToRead(path: string, files: Files): Promise<OpenFile> {
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+  try {
+    return await files.open(path, flags | constants.O_NOFOLLOW);
+  } catch (error) {
+    if (errnoOf(error) !== 'ELOOP') throw error;
+    return threads.open(path, flags);
+  }
+}
+
 /** What is in a file; of one that is larger than `limit`, more than that many bytes of it. */
-export async function contentOf(handle: FileHandle, limit: number): Promise<Buffer> {
+export async function contentOf(
+  handle: OpenFile,
+  { size: expected }: BigIntStats,
+  limit: number,
+): Promise<Buffer> {
   const parts: Buffer[] = [];
   let size = 0;
-  for await (const part of pieces(handle)) {
+  for await (const part of pieces(handle, expected)) {
     size += part.length;
     parts.push(Buffer.from(part));
     if (size > limit) break;
@@ -181,10 +203,11 @@ function typeOf(stats: Stats): FileType {
 }
 
 /** What is left of a file, piece by piece; each piece is gone with the next. */
-async function* pieces(handle: FileHandle): AsyncGenerator<Buffer> {
-  const buffer = Buffer.allocUnsafe(pieceSize);
+async function* pieces(handle: OpenFile, size: bigint): AsyncGenerator<Buffer> {
+  // The kernel says of what it makes up while it is read that it is empty.
+  const buffer = Buffer.allocUnsafe(size > 0 && size < pieceSize ? Number(size) + 1 : pieceSize);
   for (;;) {
-    const { bytesRead } = await handle.read(buffer, 0, pieceSize, null);
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, null);
     if (bytesRead === 0) return;
     yield buffer.subarray(0, bytesRead);
   }

@@ -5,26 +5,14 @@
  */
 
 import type { Stats } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
 import type { Content } from '../protocol/blob.ts';
 import { refusal } from '../protocol/problem-codes.ts';
 import type { Ids } from './accounts.ts';
+import { type Files, type OpenFile, threads } from './at-once.ts';
 import { discardFile } from './discard.ts';
 import { errnoOf, orUndefined } from './errors.ts';
 import { syncName } from './pinned-path.ts';
-import {
-  constants,
-  copyFile,
-  createHash,
-  dirname,
-  join,
-  link,
-  lstat,
-  open,
-  randomBytes,
-  readdir,
-  rename,
-} from './platform.ts';
+import { constants, copyFile, createHash, dirname, join, link, randomUUID, readdir } from './platform.ts';
 
 const temporaryName = /^\.towline-(\d+)-[0-9a-f]{12}$/;
 const newFileMode = 0o644;
@@ -44,15 +32,15 @@ export interface Replacement extends Ids {
 
 /** A fresh name for a temporary in the directory of `path`. It carries the process id, so that leftovers are known as such. */
 export function temporaryPath(path: string): string {
-  return join(dirname(path), `.towline-${process.pid}-${randomBytes(6).toString('hex')}`);
+  return join(dirname(path), `.towline-${process.pid}-${randomUUID().slice(-12)}`);
 }
 
 /** Replaces or makes the file. Throws errno errors and ProblemErrors as they come. */
-export async function replaceFileSafely(path: string, replacement: Replacement): Promise<void> {
-  const old = await existing(path);
+export async function replaceFileSafely(path: string, replacement: Replacement, files: Files): Promise<void> {
+  const old = await existing(path, files);
   const flags = constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW | constants.O_WRONLY;
-  await putInPlace(path, async (temporary) => {
-    const handle = await open(temporary, flags, 0o600);
+  const make = async (temporary: string) => {
+    const handle = await files.open(temporary, flags, 0o600);
     try {
       const mode = await own(handle, old, replacement);
       await writeContent(handle, replacement);
@@ -64,20 +52,25 @@ export async function replaceFileSafely(path: string, replacement: Replacement):
     }
     await replacement.validate(temporary);
     if (old && replacement.backup !== undefined) await keep(path, replacement.backup);
-  });
+  };
+  await putInPlace(path, make, files);
 }
 
 /** Has something made under a temporary name and puts it at the path, durably; a failure leaves what was there, and nothing else. */
-export async function putInPlace(path: string, make: (temporary: string) => Promise<void>): Promise<void> {
+export async function putInPlace(
+  path: string,
+  make: (temporary: string) => Promise<void>,
+  files = threads,
+): Promise<void> {
   const temporary = temporaryPath(path);
   try {
     await make(temporary);
-    await rename(temporary, path);
+    await files.rename(temporary, path);
   } catch (error) {
     await discardFile(temporary);
     throw error;
   }
-  await syncName(path);
+  await syncName(path, files);
 }
 
 /** Removes temporaries in a directory whose process is gone: what a kill in the middle left behind. */
@@ -88,14 +81,14 @@ export async function removeLeftovers(directory: string): Promise<void> {
   }
 }
 
-async function existing(path: string): Promise<Stats | undefined> {
-  const stats = await orUndefined(lstat(path), ['ENOENT']);
+async function existing(path: string, files: Files): Promise<Stats | undefined> {
+  const stats = await orUndefined(files.lstat(path), ['ENOENT']);
   if (!stats || stats.isFile()) return stats;
   throw refusal('file.wrong-type', `${path} exists and is not a regular file`);
 }
 
 /** An id left out is as it was, or the agent's for a new file. Owner first: changing it clears the set-id bits that the mode may hold. */
-async function own(handle: FileHandle, old: Stats | undefined, wanted: Replacement): Promise<number> {
+async function own(handle: OpenFile, old: Stats | undefined, wanted: Replacement): Promise<number> {
   const fresh = await handle.stat();
   const uid = wanted.uid ?? old?.uid ?? fresh.uid;
   const gid = wanted.gid ?? old?.gid ?? fresh.gid;
@@ -107,7 +100,7 @@ async function own(handle: FileHandle, old: Stats | undefined, wanted: Replaceme
 
 /** Writes the bytes in order; with `expected`, fails with blob.corrupt unless they are that content. */
 export async function writeContent(
-  handle: FileHandle,
+  handle: Pick<OpenFile, 'write'>,
   { source, expected }: Pick<Replacement, 'source' | 'expected'>,
 ): Promise<void> {
   const hash = createHash('sha256');
@@ -131,7 +124,7 @@ export async function writeContent(
   }
 }
 
-async function writeAll(handle: FileHandle, bytes: Buffer): Promise<void> {
+async function writeAll(handle: Pick<OpenFile, 'write'>, bytes: Buffer): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     done += (await handle.write(bytes, done, bytes.length - done)).bytesWritten;
   }

@@ -2,17 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { codeOf, type TestHost, testHost } from '../test-host.ts';
-
-/** Mounting needs root and the right to mount, which some containers withhold. */
-function mayMount(): boolean {
-  if (process.getuid?.() !== 0) return false;
-  try {
-    execFileSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'none', '/mnt'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
+import { mayMount } from './may-mount.ts';
 
 describe.runIf(mayMount())('System on file systems at their limits', () => {
   let host: TestHost;
