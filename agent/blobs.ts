@@ -84,9 +84,9 @@ export class Blobs {
     for (const sha256 of [...this.#expected.keys(), ...this.#pulls.keys()]) this.refuse(sha256, problem);
   }
 
-  /** Waits until announced contents are in memory, so that a first look can show differences. */
-  async inHand(hashes: readonly string[]): Promise<void> {
-    await Promise.allSettled(hashes.map((sha256) => this.#expected.get(sha256)?.promise));
+  /** Waits until those of them that were announced are in memory, so that a first look can show differences. */
+  async inHand(contents: readonly Content[]): Promise<void> {
+    await Promise.allSettled(contents.map(({ sha256 }) => this.#expected.get(sha256)?.promise));
   }
 
   /** Content already in memory. */

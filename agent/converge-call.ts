@@ -11,7 +11,7 @@ import { type Taken, takeLock } from './lock.ts';
 import { pause } from './pause.ts';
 import type { Facts } from './protocol/facts.ts';
 import type { AgentEvent, ConvergeMessage, ConvergeResult } from './protocol/message.ts';
-import { applyDelta, planResources, type RolePlan } from './protocol/plan.ts';
+import { applyDelta, planResources, type RolePlan, resourceContents } from './protocol/plan.ts';
 import type { Problem } from './protocol/problem.ts';
 import { agentProblem, refusal, thrownProblem } from './protocol/problem-codes.ts';
 import type { ContentReader } from './system/content-reader.ts';
@@ -49,7 +49,6 @@ export async function runConverge(
   try {
     const plan = assemble(message, options.held);
     options.held.set(message.key, { digest: message.digest, plan });
-    await options.blobs.inHand(message.inline ?? []);
     const contents = await withPrograms(plan, options.blobs);
     return message.mode === 'check'
       ? await work(message, plan, { ...options, contents })
@@ -116,7 +115,7 @@ async function takeLockWithin(message: ConvergeMessage, options: ConvergeCallOpt
 
 async function work(message: ConvergeMessage, plan: RolePlan, options: WorkOptions): Promise<ConvergeResult> {
   const { key, digest, run, mode } = message;
-  const { journal, contents, emit, facts } = options;
+  const { journal, contents, emit, facts, blobs } = options;
   const writes = mode === 'apply';
   const record = writes ? journal.record({ run, key, digest, startedAt: options.date() }) : undefined;
   const memory = new Map<string, Promise<unknown>>();
@@ -143,6 +142,7 @@ async function work(message: ConvergeMessage, plan: RolePlan, options: WorkOptio
     interrupted: writes ? await journal.interrupted(key, digest) : undefined,
     stop: options.stop,
     emit,
+    arrival: (resource) => blobs.inHand(resourceContents(resource)),
     reader: (resource, signal) => new PosixReader(touch(resource, signal)),
     system: (resource, signal) => new PosixSystem(touch(resource, signal)),
     now: options.now,

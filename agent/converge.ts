@@ -43,6 +43,8 @@ export interface ConvergeOptions {
   /** Aborted with a Problem as its reason: stop at the next boundary. */
   readonly stop: AbortSignal;
   readonly emit: (event: AgentEvent) => void;
+  /** Settles when the contents of a resource that are on their way are here. */
+  readonly arrival: (resource: PlannedResource) => Promise<void>;
   readonly reader: (resource: string, signal: AbortSignal) => SystemReader;
   readonly system: (resource: string, signal: AbortSignal) => System;
   readonly now: () => number;
@@ -125,6 +127,7 @@ class Convergence {
     const skip = this.#skipReason(resource);
     if (skip !== undefined) return this.#skip(resource, skip);
     if (this.#stopped()) return;
+    await this.#options.arrival(resource);
     this.#start(resource);
     await this.#take(resource, await runResource(resource, this.#workplace()));
   }
@@ -132,6 +135,7 @@ class Convergence {
   /** True when every resource of it ended well. */
   async #runHandler(handler: PlannedHandler, isSure: boolean): Promise<boolean> {
     for (const resource of handler.resources) {
+      await this.#options.arrival(resource);
       this.#start(resource, handler.name);
       const finished = isSure
         ? await runResource(resource, this.#workplace())

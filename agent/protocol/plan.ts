@@ -4,6 +4,7 @@
  * Pure; places in the policy (file, line) are not part of a plan, so moving a line changes nothing.
  */
 
+import type { Content } from './blob.ts';
 import { expressionSchema } from './expression.ts';
 import { type Kind, kinds, type ResourceId } from './kind.ts';
 import * as z from './schema.ts';
@@ -121,17 +122,16 @@ export function planResources(plan: RolePlan): readonly PlannedResource[] {
 
 /** Every piece of content a plan names, each once: all that its agent may ask for. */
 export function planContents(plan: RolePlan): Map<string, number> {
-  const contents = new Map<string, number>();
-  const add = (content: { sha256: string; size: number } | undefined): void => {
-    if (content !== undefined) contents.set(content.sha256, content.size);
-  };
-  for (const resource of planResources(plan)) {
-    if (resource.kind === 'file' || resource.kind === 'template') {
-      add(resource.wanted.content);
-      add(resource.wanted.deferred?.program);
-    } else if (resource.kind === 'directory') {
-      for (const entry of resource.wanted.tree ?? []) add(entry.content);
-    }
-  }
-  return contents;
+  return new Map(
+    planResources(plan)
+      .flatMap(resourceContents)
+      .map(({ sha256, size }) => [sha256, size]),
+  );
+}
+
+/** The pieces of content that one resource names. */
+export function resourceContents({ kind, wanted }: PlannedResource): readonly Content[] {
+  if (kind === 'directory') return (wanted.tree ?? []).flatMap((entry) => entry.content ?? []);
+  if (kind !== 'file' && kind !== 'template') return [];
+  return [wanted.content, wanted.deferred?.program].filter((content) => content !== undefined);
 }

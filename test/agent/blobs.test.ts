@@ -146,12 +146,12 @@ describe('the contents of an agent', () => {
 
   it('waits for announced contents and goes on when one of them fails', async () => {
     const good = Buffer.from('good');
-    const hashes = [contentOf(good).sha256, contentOf(Buffer.from('bad')).sha256] as const;
+    const [first, second] = [contentOf(good), contentOf(Buffer.from('bad'))];
     const blobs = new Blobs(() => {});
-    blobs.expect(hashes);
-    const ready = blobs.inHand(hashes);
-    blobs.chunk({ sha256: hashes[0], offset: 0, bytes: good });
-    blobs.refuse(hashes[1], agentProblem('blob.missing', 'not here'));
+    blobs.expect([first.sha256, second.sha256]);
+    const ready = blobs.inHand([first, second, contentOf(Buffer.from('never announced'))]);
+    blobs.chunk({ sha256: first.sha256, offset: 0, bytes: good });
+    blobs.refuse(second.sha256, agentProblem('blob.missing', 'not here'));
     await ready;
     expect(blobs.held(contentOf(good))).toEqual(good);
   });

@@ -61,6 +61,7 @@ async function run(
     drift: false,
     stop: options.stop ?? new AbortController().signal,
     emit: (event) => events.push(event),
+    arrival: async () => {},
     reader: () => system,
     system: () => system,
     now: () => performance.now(),

@@ -4,6 +4,7 @@
  * Never a timing assertion.
  */
 
+import { existsSync } from 'node:fs';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeMessage, encodeMessage } from '../../agent/protocol/codec.ts';
@@ -112,6 +113,24 @@ describe('a session', () => {
     line.send({ type: 'close', reason: 'done' });
     expect(await line.message('goodbye')).toEqual({ type: 'goodbye' });
     await line.closed;
+  });
+
+  it('begins with what is here while later contents are still on their way', async () => {
+    await line.open();
+    const [first, second] = [host.file('first', 'one'), host.file('second', 'two')];
+    const [one = '', two = ''] = [...host.store.keys()];
+    const give = (sha256: string): void => {
+      for (const part of encodeChunk({ sha256, offset: 0, bytes: host.store.get(sha256) as Buffer }))
+        line.input.write(part);
+    };
+    line.converge(planOf([first, second]), [one, two]);
+    give(one);
+    await line.message('events');
+    expect(host.read('first').toString()).toBe('one');
+    expect(existsSync(host.path('second'))).toBe(false);
+    give(two);
+    expect((await line.message('converged')).result).toMatchObject({ ok: true, outcomes: { changed: 2 } });
+    expect(host.read('second').toString()).toBe('two');
   });
 
   it('fails a resource whose content is refused', async () => {
