@@ -176,9 +176,10 @@ export class JournalRecord {
   #append(line: Line): void {
     if (this.#failed) return;
     const lines = this.#started ? [line] : [this.#begin, line];
-    this.#started = true;
     try {
-      mkdirSync(dirname(this.#file), { recursive: true, mode: 0o700 });
+      // From then on it stays, since it holds this file.
+      if (!this.#started) mkdirSync(dirname(this.#file), { recursive: true, mode: 0o700 });
+      this.#started = true;
       writeFileSync(this.#file, lines.map((each) => `${JSON.stringify(each)}\n`).join(''), {
         flag: 'a',
         mode: 0o600,

@@ -25,13 +25,19 @@ export type Taken =
 
 const name = 'towline-converge.lock';
 const nobody: Holder = { pid: 0, start: '', boot: '', run: '' };
+/** This process, as long as it lives. */
+const self = {
+  pid: process.pid,
+  start: startTime(process.pid),
+  boot: (readAtOnce('/proc/sys/kernel/random/boot_id') ?? 'unknown').trim(),
+};
 /** A breaker that died leaves its directory; older than this it is ignored. */
 const breakerStaleMs = 10_000;
 
 /** Tries once to take the host's lock in `directory` for a run. */
 export async function takeLock(directory: string, run: string): Promise<Taken> {
   const path = `${directory}/${name}`;
-  const mine: Holder = { pid: process.pid, start: startTime(process.pid), boot: bootId(), run };
+  const mine: Holder = { ...self, run };
   for (let attempt = 0; attempt < 3; attempt += 1) {
     if (await create(directory, path, mine)) return { free: true, release: () => release(path, mine) };
     const holder = readHolder(path);
@@ -95,7 +101,7 @@ function readHolder(path: string): Holder | undefined {
 }
 
 function isAlive(holder: Holder): boolean {
-  return holder.boot === bootId() && holder.start === startTime(holder.pid);
+  return holder.boot === self.boot && holder.start === startTime(holder.pid);
 }
 
 /** Field 22 of /proc/pid/stat (proc(5)): start time in clock ticks since boot; `gone` without such a process, or a dead one nobody reaped. */
@@ -103,8 +109,4 @@ function startTime(pid: number): string {
   const stat = readAtOnce(`/proc/${pid}/stat`) ?? '';
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return fields[0] === 'Z' ? 'gone' : (fields[19] ?? 'gone');
-}
-
-function bootId(): string {
-  return (readAtOnce('/proc/sys/kernel/random/boot_id') ?? 'unknown').trim();
 }

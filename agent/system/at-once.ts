@@ -8,6 +8,7 @@
 import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
+import { orUndefined } from './errors.ts';
 import { mountTablePath, parseMounts } from './mount-table.ts';
 import {
   closeSync,
@@ -47,15 +48,16 @@ export interface OpenFile extends Pick<FileHandle, 'chmod' | 'chown' | 'close' |
 
 /** One way to reach files. */
 export interface Files {
-  lstat(path: string): Promise<Stats>;
+  /** Undefined when nothing is there. */
+  lstat(path: string): Promise<Stats | undefined>;
   open(path: string, flags: number, mode?: number): Promise<OpenFile>;
   rename(from: string, to: string): Promise<void>;
 }
 
-export const threads: Files = { lstat, open, rename };
+export const threads: Files = { lstat: (path) => orUndefined(lstat(path)), open, rename };
 
 const atOnce: Files = {
-  lstat: async (path) => lstatSync(path),
+  lstat: async (path) => lstatSync(path, { throwIfNoEntry: false }),
   open: async (path, flags, mode) => opened(openSync(path, flags, mode)),
   rename: async (from, to) => renameSync(from, to),
 };

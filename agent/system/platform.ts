@@ -4,13 +4,19 @@
  * Never does more than Node does.
  */
 
-import { lstat as nodeLstat, open as nodeOpen, readdir as nodeReaddir } from 'node:fs/promises';
-import { dirname as nodeDirname, join as nodeJoin } from 'node:path';
+import { constants as nodeConstants } from 'node:fs';
+import {
+  lstat as nodeLstat,
+  open as nodeOpen,
+  readdir as nodeReaddir,
+  rmdir as nodeRmdir,
+  unlink as nodeUnlink,
+} from 'node:fs/promises';
+import { dirname as nodeDirname, join as nodeJoin, resolve as nodeResolve } from 'node:path';
 
 export { createHash, randomUUID } from 'node:crypto';
 export {
   closeSync,
-  constants,
   fchmodSync,
   fchownSync,
   fstatSync,
@@ -43,15 +49,16 @@ export {
   realpath,
   rename,
   rm,
-  rmdir,
   symlink,
-  unlink,
 } from 'node:fs/promises';
-export { resolve } from 'node:path';
 
-/** Those that many call, as constants: an imported name weighs more at each of its calls. */
+/** Those that many use, as constants: an imported name weighs more at each of its uses. */
 export const lstat = nodeLstat;
 export const open = nodeOpen;
 export const readdir = nodeReaddir;
+export const constants = nodeConstants;
+export const rmdir = nodeRmdir;
+export const unlink = nodeUnlink;
 export const dirname = nodeDirname;
 export const join = nodeJoin;
+export const resolve = nodeResolve;

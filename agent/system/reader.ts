@@ -48,7 +48,7 @@ export class PosixReader implements SystemReader {
 
   async stat(path: string): Promise<FileStat | undefined> {
     return guarded('read', `look at ${path}`, async () => {
-      const stats = await orUndefined((await this.files(path)).lstat(path));
+      const stats = await (await this.files(path)).lstat(path);
       return stats && describe(stats);
     });
   }

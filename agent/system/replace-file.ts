@@ -10,7 +10,7 @@ import { refusal } from '../protocol/problem-codes.ts';
 import type { Ids } from './accounts.ts';
 import { type Files, type OpenFile, threads } from './at-once.ts';
 import { discardFile } from './discard.ts';
-import { errnoOf, orUndefined } from './errors.ts';
+import { errnoOf } from './errors.ts';
 import { syncName } from './pinned-path.ts';
 import { constants, copyFile, createHash, dirname, join, link, randomUUID, readdir } from './platform.ts';
 
@@ -82,7 +82,7 @@ export async function removeLeftovers(directory: string): Promise<void> {
 }
 
 async function existing(path: string, files: Files): Promise<Stats | undefined> {
-  const stats = await orUndefined(files.lstat(path), ['ENOENT']);
+  const stats = await files.lstat(path);
   if (!stats || stats.isFile()) return stats;
   throw refusal('file.wrong-type', `${path} exists and is not a regular file`);
 }
