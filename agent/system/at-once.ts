@@ -96,17 +96,16 @@ export function readAtOnce(path: string): string | undefined {
 /** The mounts of this host as they are now, and what lies on them. */
 export class Ground {
   /** Where something else than a file system of the host's own is mounted. */
-  readonly #foreign: ReadonlySet<string>;
-  /** Directories that are reached through nothing foreign and no link. */
+  readonly #foreign = new Set<string>();
+  /** Directories that are reached through nothing foreign and no link; in a chroot the table need not tell about the root. */
   readonly #own = new Set<string>();
   #turned = performance.now();
 
   constructor() {
-    const mounts = parseMounts(readAtOnce(mountTablePath) ?? '');
-    const foreign = mounts.filter(({ type }) => !ownTypes.has(type)).map(({ path }) => path);
-    // In a chroot the table need not tell what the root is on.
-    if (!mounts.some(({ path }) => path === '/')) foreign.push('/');
-    this.#foreign = new Set(foreign);
+    for (const { path, type } of parseMounts(readAtOnce(mountTablePath) ?? '')) {
+      if (!ownTypes.has(type)) this.#foreign.add(path);
+      else if (path === '/') this.#own.add(path);
+    }
   }
 
   /** How what stands at a path is to be reached. */
@@ -122,13 +121,11 @@ export class Ground {
 
   /** Each look goes no further than one step into what is known to be the host's own. */
   #isOwn(directory: string): boolean {
-    if (this.#own.has(directory)) return true;
     if (this.#foreign.has(directory)) return false;
-    if (directory !== '/') {
-      const known = this.#isOwn(dirname(directory));
-      if (!known || !lstatSync(directory, { throwIfNoEntry: false })?.isDirectory()) return false;
-    }
-    this.#own.add(directory);
-    return true;
+    if (this.#own.has(directory)) return true;
+    if (directory === '/' || !this.#isOwn(dirname(directory))) return false;
+    const isThere = lstatSync(directory, { throwIfNoEntry: false })?.isDirectory() === true;
+    if (isThere) this.#own.add(directory);
+    return isThere;
   }
 }

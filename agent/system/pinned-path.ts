@@ -6,7 +6,7 @@
 
 import type { Stats } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
-import { threads } from './at-once.ts';
+import type { Files } from './at-once.ts';
 import { constants, dirname, open } from './platform.ts';
 
 /** O_PATH: a descriptor that names a file without opening it for anything. Node does not export it. */
@@ -30,7 +30,7 @@ export async function pinned<T>(path: string | Buffer, use: (pin: Pinned) => Pro
 }
 
 /** Makes the name at a path durable: what its directory says of it. File systems that cannot are left alone. */
-export async function syncName(path: string, files = threads): Promise<void> {
+export async function syncName(path: string, files: Files): Promise<void> {
   const handle = await files.open(dirname(path), constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     await handle.sync();

@@ -56,15 +56,16 @@ export class PosixSystem extends PosixReader implements System {
         await discardDirectory(path);
         throw error;
       }
-      await syncName(path);
+      await syncName(path, await this.files(path));
     });
   }
 
   async makeLink(path: string, target: string): Promise<void> {
-    await this.#change(`make the link ${path}`, () =>
-      putInPlace(path, (temporary) => symlink(target, temporary)),
-    );
+    // A directory may have been here, and what is below may now be anywhere.
     this.forget(groundKey);
+    await this.#change(`make the link ${path}`, async () =>
+      putInPlace(path, (temporary) => symlink(target, temporary), await this.files(path)),
+    );
   }
 
   async remove(path: string, options: { readonly recursive?: boolean } = {}): Promise<void> {
@@ -77,7 +78,7 @@ export class PosixSystem extends PosixReader implements System {
         if (errnoOf(error) === 'ENOENT') return;
         throw error;
       }
-      await syncName(path);
+      await syncName(path, await this.files(path));
     });
   }
 

@@ -8,7 +8,7 @@ import type { Stats } from 'node:fs';
 import type { Content } from '../protocol/blob.ts';
 import { refusal } from '../protocol/problem-codes.ts';
 import type { Ids } from './accounts.ts';
-import { type Files, type OpenFile, threads } from './at-once.ts';
+import type { Files, OpenFile } from './at-once.ts';
 import { discardFile } from './discard.ts';
 import { errnoOf } from './errors.ts';
 import { syncName } from './pinned-path.ts';
@@ -60,7 +60,7 @@ export async function replaceFileSafely(path: string, replacement: Replacement, 
 export async function putInPlace(
   path: string,
   make: (temporary: string) => Promise<void>,
-  files = threads,
+  files: Files,
 ): Promise<void> {
   const temporary = temporaryPath(path);
   try {

@@ -8,6 +8,7 @@ import { execFileSync } from 'node:child_process';
 import { constants, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Ground, threads } from '../../../agent/system/at-once.ts';
+import { groundKey } from '../../../agent/system/reader.ts';
 import { type TestHost, testHost } from '../test-host.ts';
 import { mayMount } from './may-mount.ts';
 
@@ -40,6 +41,16 @@ describe('a path', () => {
     expect(await isAtOnce(host.path('d', 'f'), ground)).toBe(false);
     mkdirSync(host.path('d'));
     expect(await isAtOnce(host.path('d', 'f'), ground)).toBe(true);
+  });
+
+  it('is looked at anew when its directory gave way to a link', async () => {
+    await host.system.makeDirectory(host.path('d'), {});
+    await host.system.replaceFile(host.path('d', 'f'), { text: '' }, {});
+    await host.system.remove(host.path('d'), { recursive: true });
+    await host.system.makeLink(host.path('d'), '/proc');
+    const ground = await host.system.once(groundKey, async () => new Ground());
+    expect(await isAtOnce(host.path('d', 'uptime'), ground)).toBe(false);
+    expect((await host.reader.readFile(host.path('d', 'uptime')))?.toString()).toMatch(/^\d/);
   });
 
   it.runIf(mayMount())('is known by what is mounted at it and above it', async () => {
