@@ -11,6 +11,8 @@ import type { EnvironmentMemory, Run, RunRequest, Services } from './steps/run.t
 
 export interface RunFactoryOptions {
   readonly services: Services;
+  /** What stands in front of everybody who sees events. */
+  readonly redact: (sink: EventSink) => EventSink;
   /** People and programs that watch: they see every event as it happens. */
   readonly watchers: EventSink;
   /** History: sees the events of runs worth remembering. */
@@ -48,7 +50,7 @@ export class RunFactory {
 
   /** A run ready to be reconciled; its first event is out. */
   make(request: RunRequest, signals: RunSignals): Run {
-    const { services, watchers, history } = this.#options;
+    const { services, redact, watchers, history } = this.#options;
     const { name } = request.environment;
     const id = this.#newId();
     const early: RunEvent[] = [];
@@ -57,11 +59,12 @@ export class RunFactory {
       if (remembered === undefined) early.push(event);
       else history(event);
     };
-    const emit = (event: Unstamped): void => {
-      const stamped = { ...event, run: id, at: timestamp(services.clock), environment: name } as RunEvent;
-      watchers(stamped);
-      if (request.records) record(stamped);
-    };
+    const leave = redact((event) => {
+      watchers(event);
+      if (request.records) record(event);
+    });
+    const emit = (event: Unstamped): void =>
+      leave({ ...event, run: id, at: timestamp(services.clock), environment: name } as RunEvent);
     const begin = async (): Promise<void> => {
       const { trigger, mode } = request;
       await services.store.history.start({

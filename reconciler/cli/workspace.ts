@@ -179,8 +179,9 @@ async function assemble(invocation: Invocation, parts: Parts): Promise<Workspace
   };
   const runs = new RunFactory({
     services,
-    watchers: redactEvents(secrets, options.watchers ?? (() => {})),
-    history: redactEvents(secrets, history.sink),
+    redact: (sink) => redactEvents(secrets, sink),
+    watchers: options.watchers ?? (() => {}),
+    history: history.sink,
     random,
   });
   const close = async (): Promise<void> => {

@@ -107,9 +107,10 @@ function readLine(file: string): string | undefined {
   return line === '' ? undefined : line;
 }
 
+/** Most often what is asked for is not there, and an error costs more than a look. */
 function readText(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return existsSync(file) ? readFileSync(file, 'utf8') : '';
   } catch {
     return '';
   }

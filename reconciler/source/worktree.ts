@@ -15,7 +15,7 @@ import { sourceProblem } from '../base/problem-codes/source.ts';
 import type { SkippedEntry, SourceSnapshot } from './git-store.ts';
 import { hashFile, openLargeFile } from './large-file.ts';
 import { heldFileBytes, type TreeLimits, tooManyBytes, tooManyFiles, treeLimits } from './limits.ts';
-import { checkedOutBranch, enclosingRepository, gitActivity } from './repository.ts';
+import { checkedOutBranch, enclosingRepository, gitActivity, type Repository } from './repository.ts';
 import type { SnapshotEntry } from './snapshot.ts';
 import { type Look, lookAt, type Stamp, sameStamp, stampOf, unlessGone } from './tree-look.ts';
 
@@ -95,7 +95,8 @@ async function takeLook(
   paths: readonly string[],
   pause: (milliseconds: number) => Promise<unknown>,
 ): Promise<Problem | undefined> {
-  const busy = repositoryBusy(tree.root);
+  const repository = enclosingRepository(tree.root);
+  const busy = busyProblem(tree.root, repository);
   if (busy !== undefined) return busy;
   const look = lookAt(tree.root, paths, tree.limits);
   const whole = paths.includes('');
@@ -112,15 +113,14 @@ async function takeLook(
     const empty = changed.some(([, file]) => file.content?.length === 0);
     await pause(empty ? emptyPauseMilliseconds : pauseMilliseconds);
     for (const [path, file] of changed) if (!(await stillSame(tree.root, path, file))) return unsettled(path);
-    const started = repositoryBusy(tree.root);
+    const started = busyProblem(tree.root, repository);
     if (started !== undefined) return started;
   }
   adopt(tree, { look, read, paths });
   return undefined;
 }
 
-function repositoryBusy(root: string): Problem | undefined {
-  const repository = enclosingRepository(root);
+function busyProblem(root: string, repository: Repository | undefined): Problem | undefined {
   const activity = repository && gitActivity(repository.headDirectory);
   return activity === undefined
     ? undefined

@@ -77,7 +77,13 @@ export async function openPlanner(
     claims: new Claims(async () => []),
     snapshot: (branch) => source.snapshot(branch),
   };
-  const runs = new RunFactory({ services, watchers: () => {}, history: () => {}, random: Math.random });
+  const runs = new RunFactory({
+    services,
+    redact: (sink) => sink,
+    watchers: () => {},
+    history: () => {},
+    random: Math.random,
+  });
   const environments = new Environments({
     source,
     trustedBranch: undefined,

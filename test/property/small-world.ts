@@ -157,7 +157,13 @@ export class SmallWorld {
       claims: new Claims(async () => []),
       snapshot: async () => ({ ok: true, value: snapshotOf(this.#policy()) }),
     };
-    const runs = new RunFactory({ services, watchers: () => {}, history: () => {}, random: Math.random });
+    const runs = new RunFactory({
+      services,
+      redact: (sink) => sink,
+      watchers: () => {},
+      history: () => {},
+      random: Math.random,
+    });
     const run = runs.make(
       { ...request, ...how, environment: this.#environment(), extraVariables: this.extraVariables },
       { signal: new AbortController().signal, superseded: new AbortController().signal },

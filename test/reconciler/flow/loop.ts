@@ -78,6 +78,7 @@ export class Loop {
       claims: new Claims(() => readHoldings({ environments: this.environments, store, snapshot })),
     };
     this.runs = new RunFactory({
+      redact: (sink) => sink,
       services: this.services,
       watchers: (event) => {
         this.events.push(event);
