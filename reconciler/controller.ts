@@ -15,6 +15,7 @@ import type { Environment } from './policy/environment.ts';
 import { type Poller, startPolling } from './poll.ts';
 import { type Job, JobQueue } from './queue.ts';
 import { reconcile } from './reconcile.ts';
+import { Rehearsal } from './rehearsal.ts';
 import { RetryTimers } from './retry-timers.ts';
 import type { RunFactory } from './run-factory.ts';
 import type { PolicySource } from './source/policy-source.ts';
@@ -53,6 +54,7 @@ export class Controller {
   readonly #superseding = new Map<string, AbortController>();
   readonly #retries: RetryTimers;
   readonly #drift: DriftSchedule;
+  readonly #rehearsal: Rehearsal;
   /** Environments whose last full run stopped at its failure budget. */
   readonly #held = new Set<string>();
   #said = '';
@@ -60,6 +62,7 @@ export class Controller {
 
   constructor(options: ControllerOptions) {
     this.#options = options;
+    this.#rehearsal = new Rehearsal(options.runs);
     this.#drift = new DriftSchedule((environment) => this.#driftDue(environment));
     this.#retries = new RetryTimers((environment, onlyHosts) =>
       this.#enqueue({ environment, sort: 'retry', trigger: 'retry', mode: 'apply', onlyHosts }),
@@ -73,6 +76,7 @@ export class Controller {
       if (change.type === 'problem') this.#options.onProblem(change.problem);
       else void this.look(worktree ? 'edit' : 'commit');
     });
+    source.onForming?.((snapshot) => this.#rehearsal.begin(this.#edits(), snapshot));
     await this.look('start');
     const poller = this.#options.schedules ? this.#startPolling() : undefined;
     this.#tellIdle();
@@ -208,6 +212,7 @@ export class Controller {
     if (environment === undefined) return;
     const superseding = new AbortController();
     this.#superseding.set(name, superseding);
+    await this.#rehearsal.over();
     const run = runs.make(this.#requestFor(job, environment), { signal, superseded: superseding.signal });
     const summary = await reconcile(run);
     this.#superseding.delete(name);
@@ -261,6 +266,17 @@ export class Controller {
       force: false,
       defersUnreachable: job.sort === 'full',
     };
+  }
+
+  /** What a saved file would ask for; environments that are at work come to it in their next run. */
+  #edits(): readonly RunRequest[] {
+    const idle = [...this.#bound.values()].filter(({ name }) => this.#queue.active(name) === undefined);
+    return idle.map((environment) =>
+      this.#requestFor(
+        { environment: environment.name, sort: 'full', trigger: 'edit', mode: 'apply' },
+        environment,
+      ),
+    );
   }
 
   #driftDue(environment: Environment): void {

@@ -4,9 +4,11 @@
  * Never starts a run.
  */
 
+import { success } from '../agent/protocol/problem.ts';
 import { stopwatch, timestamp } from './base/clock.ts';
 import type { EventSink, RunEvent } from './base/event.ts';
 import type { Unstamped } from './rollout/run-host.ts';
+import type { Snapshot } from './source/snapshot.ts';
 import type { EnvironmentMemory, Run, RunRequest, Services } from './steps/run.ts';
 
 export interface RunFactoryOptions {
@@ -94,6 +96,26 @@ export class RunFactory {
       problems: [],
       unreachable: new Map(),
       ...signals,
+    };
+  }
+
+  /** A run on this very tree, of which nobody hears and nothing is recorded. */
+  rehearsal(request: RunRequest, snapshot: Snapshot): Run {
+    const { services } = this.#options;
+    const never = new AbortController().signal;
+    return {
+      id: '',
+      request: { ...request, offline: true, records: false },
+      services: { ...services, snapshot: async () => success(snapshot) },
+      memory: { ...this.memory(request.environment.name) },
+      emit: () => {},
+      elapsed: stopwatch(),
+      remember: async () => {},
+      isRemembered: () => false,
+      problems: [],
+      unreachable: new Map(),
+      signal: never,
+      superseded: never,
     };
   }
 

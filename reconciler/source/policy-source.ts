@@ -36,6 +36,8 @@ export interface PolicySource {
    * and a working tree's files are watched. A remote tells nothing by itself; who wants to know calls refresh.
    */
   onChange(listener: (change: SourceChange) => void): Promise<() => Promise<void>>;
+  /** Tells of trees that were read and have yet to settle, so that work on them can begin; most come to be. Only working trees do. */
+  onForming?(listener: (snapshot: SourceSnapshot) => void): void;
   close(): Promise<void>;
 }
 

@@ -20,6 +20,7 @@ interface Watched {
   readonly root: string;
   readonly worktree: Worktree;
   readonly listeners: Set<(change: SourceChange) => void>;
+  readonly forming: Set<(snapshot: SourceSnapshot) => void>;
   watch: Watch | undefined;
   hints: Hints;
   latest: SourceSnapshot | undefined;
@@ -35,10 +36,13 @@ const retryMilliseconds = 300;
 
 /** The source of the working tree at `root`, an absolute path without links. */
 export function openWorktreeSource(root: string, options: WorktreeOptions): Result<PolicySource> {
+  const forming: Watched['forming'] = new Set();
+  const onForming = (snapshot: SourceSnapshot): void => forming.forEach((listener) => listener(snapshot));
   const state: Watched = {
     root,
-    worktree: openWorktree(root, options),
+    worktree: openWorktree(root, { ...options, onForming }),
     listeners: new Set(),
+    forming,
     watch: undefined,
     hints: 'all',
     latest: undefined,
@@ -62,8 +66,10 @@ export function openWorktreeSource(root: string, options: WorktreeOptions): Resu
       return failure(sourceProblem('source.no-such-commit', message));
     },
     onChange: (listener) => subscribe(state, listener),
+    onForming: (listener) => void forming.add(listener),
     close: async () => {
       state.listeners.clear();
+      forming.clear();
       await stopWatching(state);
     },
   });

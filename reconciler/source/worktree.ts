@@ -24,6 +24,8 @@ export interface WorktreeOptions {
   readonly limits?: TreeLimits | undefined;
   /** Longest wait for the tree to settle or git to finish; 5 s unless set. */
   readonly settleMilliseconds?: number | undefined;
+  /** Told of a tree that was read and has yet to settle. */
+  readonly onForming?: ((snapshot: SourceSnapshot) => void) | undefined;
   /** Waits between two looks; a timer unless set. */
   readonly pause?: ((milliseconds: number) => Promise<unknown>) | undefined;
 }
@@ -78,9 +80,8 @@ async function settle(tree: Tree, paths: readonly string[]): Promise<Result<Sour
   const elapsed = stopwatch();
   try {
     for (;;) {
-      const obstacle = await takeLook(tree, paths, pause);
-      if (obstacle === undefined) return success(buildSnapshot(tree));
-      if (elapsed() >= settleMilliseconds) return failure(obstacle);
+      const taken = await takeLook(tree, paths, pause);
+      if (taken.ok || elapsed() >= settleMilliseconds) return taken;
       await pause(pauseMilliseconds * 4);
     }
   } catch (error) {
@@ -89,15 +90,15 @@ async function settle(tree: Tree, paths: readonly string[]): Promise<Result<Sour
   }
 }
 
-/** One try: gives what stands in the way, or takes what it saw into the tree. */
+/** One try: takes what it saw into the tree and gives a snapshot of it, or what stands in the way. */
 async function takeLook(
   tree: Tree,
   paths: readonly string[],
   pause: (milliseconds: number) => Promise<unknown>,
-): Promise<Problem | undefined> {
+): Promise<Result<SourceSnapshot>> {
   const repository = enclosingRepository(tree.root);
   const busy = busyProblem(tree.root, repository);
-  if (busy !== undefined) return busy;
+  if (busy !== undefined) return failure(busy);
   const look = lookAt(tree.root, paths, tree.limits);
   const whole = paths.includes('');
   const suspects = [...look.files].filter(([path, stamp]) => {
@@ -107,17 +108,22 @@ async function takeLook(
     return isNamed || held === undefined || held.fresh || !sameStamp(held.stamp, stamp);
   });
   const read = await readSuspects(tree, suspects);
-  if (!(read instanceof Map)) return read;
+  if (!(read instanceof Map)) return failure(read);
+  const next = withSeen(tree, { look, read, paths });
+  const snapshot = buildSnapshot(next);
   const changed = [...read].filter(([path, file]) => tree.files.get(path)?.entry.id !== file.entry.id);
   if (changed.length > 0) {
+    tree.options.onForming?.(snapshot);
     const empty = changed.some(([, file]) => file.content?.length === 0);
     await pause(empty ? emptyPauseMilliseconds : pauseMilliseconds);
-    for (const [path, file] of changed) if (!(await stillSame(tree.root, path, file))) return unsettled(path);
+    for (const [path, file] of changed)
+      if (!(await stillSame(tree.root, path, file))) return failure(unsettled(path));
     const started = busyProblem(tree.root, repository);
-    if (started !== undefined) return started;
+    if (started !== undefined) return failure(started);
   }
-  adopt(tree, { look, read, paths });
-  return undefined;
+  tree.files = next.files;
+  tree.skipped = next.skipped;
+  return success(snapshot);
 }
 
 function busyProblem(root: string, repository: Repository | undefined): Problem | undefined {
@@ -183,8 +189,8 @@ interface Seen {
   readonly paths: readonly string[];
 }
 
-/** Takes a settled look into the tree: what was looked at and not found is gone. */
-function adopt(tree: Tree, { look, read, paths }: Seen): void {
+/** The tree with what a look saw: what was looked at and not found is gone. */
+function withSeen(tree: Tree, { look, read, paths }: Seen): Tree {
   const files = new Map(tree.files);
   const covered = (path: string): boolean =>
     paths.some((dirty) => dirty === '' || path === dirty || path.startsWith(`${dirty}/`));
@@ -195,8 +201,8 @@ function adopt(tree: Tree, { look, read, paths }: Seen): void {
   let bytes = 0;
   for (const file of files.values()) bytes += file.content?.length ?? 0;
   if (bytes > tree.limits.bytes) throw new ProblemError(tooManyBytes(tree.root, tree.limits));
-  tree.files = isNew ? sorted(files) : files;
-  tree.skipped = [...tree.skipped.filter((entry) => !covered(entry.path)), ...look.skipped];
+  const skipped = [...tree.skipped.filter((entry) => !covered(entry.path)), ...look.skipped];
+  return { ...tree, files: isNew ? sorted(files) : files, skipped };
 }
 
 function sorted(files: ReadonlyMap<string, HeldFile>): ReadonlyMap<string, HeldFile> {

@@ -33,6 +33,24 @@ async function until(condition: () => boolean): Promise<void> {
   expect(condition()).toBe(true);
 }
 
+describe('a working tree', () => {
+  it('is told of while it settles, and nobody is told of a tree that is the same', async () => {
+    const root = fresh();
+    writeFiles(root, { a: '1', b: '2' });
+    const seen = await watched(root, {});
+    const formed: string[] = [];
+    source?.onForming?.((snapshot) => void snapshot.read('a').then((bytes) => formed.push(String(bytes))));
+    writeFiles(root, { a: '3' });
+    await until(() => seen.length === 1);
+    expect(formed).toEqual(['3']);
+    writeFiles(root, { a: '3' });
+    writeFiles(root, { b: '4' });
+    await until(() => seen.length === 2);
+    expect(seen).toEqual([{ type: 'changed' }, { type: 'changed' }]);
+    expect(formed.every((text) => text === '3')).toBe(true);
+  });
+});
+
 describe('a working tree that cannot be read', () => {
   it('is told of once, and its next good state afterwards', async () => {
     const root = fresh();
