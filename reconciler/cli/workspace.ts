@@ -177,19 +177,14 @@ async function assemble(invocation: Invocation, parts: Parts): Promise<Workspace
     snapshot,
     claims: new Claims(() => readHoldings({ environments, store, snapshot })),
   };
-  const runs = new RunFactory({
-    services,
-    redact: (sink) => redactEvents(secrets, sink),
-    watchers: options.watchers ?? (() => {}),
-    history: history.sink,
-    random,
-  });
+  const redact = (sink: EventSink): EventSink => redactEvents(secrets, sink);
+  const { worktree, watchers = () => {} } = options;
+  const runs = new RunFactory({ services, redact, watchers, history: history.sink, random });
   const close = async (): Promise<void> => {
     await pool.close('towline is ending');
     await Promise.all([engine.close(), source.close(), history.flush()]);
     await store.close();
   };
-  const { worktree } = options;
   const trust = (): HostTrust =>
     new HostTrust({
       ssh: { ...ssh, signal: surroundings.interrupted },

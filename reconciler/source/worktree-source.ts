@@ -37,7 +37,9 @@ const retryMilliseconds = 300;
 /** The source of the working tree at `root`, an absolute path without links. */
 export function openWorktreeSource(root: string, options: WorktreeOptions): Result<PolicySource> {
   const forming: Watched['forming'] = new Set();
-  const onForming = (snapshot: SourceSnapshot): void => forming.forEach((listener) => listener(snapshot));
+  const onForming = (snapshot: SourceSnapshot): void => {
+    for (const listener of forming) listener(snapshot);
+  };
   const state: Watched = {
     root,
     worktree: openWorktree(root, { ...options, onForming }),
