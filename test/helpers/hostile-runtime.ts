@@ -12,6 +12,7 @@ import type { HostileScript } from './hostile-program.ts';
 /** The text of the runtime: a shell script that runs the real loader and then this program. */
 export function hostileRuntime(program: string, node = 'node'): string {
   return `#!/bin/sh
+while [ "$1" != -e ]; do shift; done
 exec ${node} -e '
 require("vm").runInThisContext = () => () => require("${program}")
 eval(Buffer.from(process.argv[1], process.argv[2]).toString())
