@@ -114,6 +114,7 @@ class Convergence {
 
   async runHandlers(): Promise<void> {
     for (const { handler, isSure } of this.#handlers.take()) {
+      await Promise.all(handler.resources.map(this.#options.arrival));
       if (this.#stopped()) return;
       if (await this.#runHandler(handler, isSure)) this.#options.journal?.settled(handler.name);
     }
@@ -126,8 +127,8 @@ class Convergence {
   async #runOne(resource: PlannedResource): Promise<void> {
     const skip = this.#skipReason(resource);
     if (skip !== undefined) return this.#skip(resource, skip);
-    if (this.#stopped()) return;
     await this.#options.arrival(resource);
+    if (this.#stopped()) return;
     this.#start(resource);
     await this.#take(resource, await runResource(resource, this.#workplace()));
   }
@@ -135,7 +136,6 @@ class Convergence {
   /** True when every resource of it ended well. */
   async #runHandler(handler: PlannedHandler, isSure: boolean): Promise<boolean> {
     for (const resource of handler.resources) {
-      await this.#options.arrival(resource);
       this.#start(resource, handler.name);
       const finished = isSure
         ? await runResource(resource, this.#workplace())

@@ -90,6 +90,12 @@ class Line {
   }
 }
 
+/** Sends a whole content of the host's store. */
+function give(sha256: string): void {
+  for (const part of encodeChunk({ sha256, offset: 0, bytes: host.store.get(sha256) as Buffer }))
+    line.input.write(part);
+}
+
 describe('a session', () => {
   it('says hello, converges with inline and pulled contents, and says goodbye', async () => {
     await line.open();
@@ -98,9 +104,7 @@ describe('a session', () => {
     const file = { path: host.path('big'), state: 'present' as const, content: big };
     const inline = [...host.store.keys()].filter((sha256) => sha256 !== big.sha256);
     line.converge(planOf([small, { id: 'file:big', kind: 'file', wanted: file, meta: {} }]), inline);
-    for (const sha256 of inline)
-      for (const part of encodeChunk({ sha256, offset: 0, bytes: host.store.get(sha256) as Buffer }))
-        line.input.write(part);
+    for (const sha256 of inline) give(sha256);
     await line.message('need');
     const needs = line.messages.filter((each) => each.type === 'need');
     for (const { sha256, offset, bytes } of needs) {
@@ -119,10 +123,6 @@ describe('a session', () => {
     await line.open();
     const [first, second] = [host.file('first', 'one'), host.file('second', 'two')];
     const [one = '', two = ''] = [...host.store.keys()];
-    const give = (sha256: string): void => {
-      for (const part of encodeChunk({ sha256, offset: 0, bytes: host.store.get(sha256) as Buffer }))
-        line.input.write(part);
-    };
     line.converge(planOf([first, second]), [one, two]);
     give(one);
     await line.message('events');
@@ -141,6 +141,21 @@ describe('a session', () => {
     const { sha256 } = await line.message('need');
     line.send({ type: 'refuse', sha256, problem: agentProblem('blob.missing', 'not here') });
     expect((await line.message('converged')).result.reports[0]?.problem?.code).toBe('blob.missing');
+  });
+
+  it('begins nothing more when it is cancelled while it waits for contents', async () => {
+    await line.open();
+    const [first, second] = [host.file('first', 'one'), host.file('second', 'two')];
+    const [one = '', two = ''] = [...host.store.keys()];
+    line.converge(planOf([first, second]), [one, two]);
+    give(one);
+    await line.message('events');
+    line.send({ type: 'cancel', id: 1, reason: 'enough' });
+    give(two);
+    const { result } = await line.message('converged');
+    expect(result).toMatchObject({ complete: false, problem: { code: 'agent.cancelled' } });
+    expect(result.reports).toHaveLength(1);
+    expect(existsSync(host.path('second'))).toBe(false);
   });
 
   it('stops a converge that is cancelled at the next resource', async () => {
