@@ -9,7 +9,6 @@ import type { Snapshot } from './source/snapshot.ts';
 import { evaluateRoles } from './steps/evaluate-roles.ts';
 import { loadPolicy } from './steps/load-policy.ts';
 import type { Run, RunRequest } from './steps/run.ts';
-import { takeSnapshot } from './steps/take-snapshot.ts';
 
 export class Rehearsal {
   readonly #runs: Pick<RunFactory, 'rehearsal'>;
@@ -35,7 +34,7 @@ export class Rehearsal {
 }
 
 async function take(run: Run): Promise<void> {
-  for (const step of [takeSnapshot, loadPolicy, evaluateRoles]) {
+  for (const step of [loadPolicy, evaluateRoles]) {
     if (!(await step.take(run)).goOn) return;
   }
 }

@@ -4,7 +4,6 @@
  * Never starts a run.
  */
 
-import { success } from '../agent/protocol/problem.ts';
 import { stopwatch, timestamp } from './base/clock.ts';
 import type { EventSink, RunEvent } from './base/event.ts';
 import type { Unstamped } from './rollout/run-host.ts';
@@ -106,7 +105,8 @@ export class RunFactory {
     return {
       id: '',
       request: { ...request, offline: true, records: false },
-      services: { ...services, snapshot: async () => success(snapshot) },
+      services,
+      snapshot,
       memory: { ...this.memory(request.environment.name) },
       emit: () => {},
       elapsed: stopwatch(),

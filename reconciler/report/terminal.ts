@@ -81,7 +81,6 @@ class Terminal {
   readonly #headings = new Map<string, readonly Line[]>();
   readonly #output = new Map<string, OutputLines>();
   readonly #draw: Drawing | undefined;
-  readonly #live: boolean;
   #timer: NodeJS.Timeout | undefined;
   #holds = 0;
   readonly #heldLines: Line[] = [];
@@ -91,7 +90,6 @@ class Terminal {
   constructor(options: TerminalOptions) {
     this.#options = options;
     this.#draw = options.drawing;
-    this.#live = options.drawing !== undefined;
     options.stream.on('error', () => {
       this.#broken = true;
       this.close();
@@ -138,6 +136,10 @@ class Terminal {
     this.#output.clear();
     if (!this.#broken) this.#draw?.clear();
     this.#draw?.done();
+  }
+
+  get #live(): boolean {
+    return this.#draw !== undefined;
   }
 
   #start(): void {

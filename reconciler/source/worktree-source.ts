@@ -20,7 +20,6 @@ interface Watched {
   readonly root: string;
   readonly worktree: Worktree;
   readonly listeners: Set<(change: SourceChange) => void>;
-  readonly forming: Set<(snapshot: SourceSnapshot) => void>;
   watch: Watch | undefined;
   hints: Hints;
   latest: SourceSnapshot | undefined;
@@ -36,7 +35,7 @@ const retryMilliseconds = 300;
 
 /** The source of the working tree at `root`, an absolute path without links. */
 export function openWorktreeSource(root: string, options: WorktreeOptions): Result<PolicySource> {
-  const forming: Watched['forming'] = new Set();
+  const forming = new Set<(snapshot: SourceSnapshot) => void>();
   const onForming = (snapshot: SourceSnapshot): void => {
     for (const listener of forming) listener(snapshot);
   };
@@ -44,7 +43,6 @@ export function openWorktreeSource(root: string, options: WorktreeOptions): Resu
     root,
     worktree: openWorktree(root, { ...options, onForming }),
     listeners: new Set(),
-    forming,
     watch: undefined,
     hints: 'all',
     latest: undefined,
