@@ -14,12 +14,12 @@ import type { SessionPool } from '../../reconciler/connection/session.ts';
 import { Environments } from '../../reconciler/environments.ts';
 import { createPolicyEngine } from '../../reconciler/policy/engine.ts';
 import { reconcile } from '../../reconciler/reconcile.ts';
-import { RunFactory } from '../../reconciler/run-factory.ts';
 import { openSource } from '../../reconciler/source/source.ts';
 import { FactsBook } from '../../reconciler/state/facts-book.ts';
 import { openStore } from '../../reconciler/state/open-store.ts';
 import type { Store } from '../../reconciler/state/store.ts';
 import type { Run, RunRequest, Services } from '../../reconciler/steps/run.ts';
+import { silentRuns } from '../helpers/silent-runs.ts';
 
 export interface Planned {
   readonly run: Run;
@@ -77,13 +77,7 @@ export async function openPlanner(
     claims: new Claims(async () => []),
     snapshot: (branch) => source.snapshot(branch),
   };
-  const runs = new RunFactory({
-    services,
-    redact: (sink) => sink,
-    watchers: () => {},
-    history: () => {},
-    random: Math.random,
-  });
+  const runs = silentRuns(services);
   const environments = new Environments({
     source,
     trustedBranch: undefined,

@@ -10,7 +10,6 @@ import { systemClock } from '../../reconciler/base/clock.ts';
 import { Claims } from '../../reconciler/claims.ts';
 import { pairKey } from '../../reconciler/plan/affected.ts';
 import type { Environment } from '../../reconciler/policy/environment.ts';
-import { RunFactory } from '../../reconciler/run-factory.ts';
 import { FactsBook } from '../../reconciler/state/facts-book.ts';
 import { openMemoryStore } from '../../reconciler/state/open-store.ts';
 import type { Store } from '../../reconciler/state/store.ts';
@@ -21,6 +20,7 @@ import { recordSettled } from '../../reconciler/steps/look.ts';
 import type { Run, RunRequest, Services } from '../../reconciler/steps/run.ts';
 import { takeSnapshot } from '../../reconciler/steps/take-snapshot.ts';
 import { noLines } from '../bench/planner.ts';
+import { silentRuns } from '../helpers/silent-runs.ts';
 import { problemOf } from '../reconciler/plan/plans.ts';
 import { debianFacts, engineInThread, roleFile, snapshotOf } from '../reconciler/policy/fixtures.ts';
 
@@ -157,13 +157,7 @@ export class SmallWorld {
       claims: new Claims(async () => []),
       snapshot: async () => ({ ok: true, value: snapshotOf(this.#policy()) }),
     };
-    const runs = new RunFactory({
-      services,
-      redact: (sink) => sink,
-      watchers: () => {},
-      history: () => {},
-      random: Math.random,
-    });
+    const runs = silentRuns(services);
     const run = runs.make(
       { ...request, ...how, environment: this.#environment(), extraVariables: this.extraVariables },
       { signal: new AbortController().signal, superseded: new AbortController().signal },

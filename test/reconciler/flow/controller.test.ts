@@ -1,21 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { runGit, writeFiles } from '../../helpers/git-repository.ts';
-import { temporaryDirectories } from '../../helpers/temporary-directory.ts';
-import { Loop } from './loop.ts';
-import { commandRole, fileRole, SmallFleet } from './small-fleet.ts';
+import { commandRole, fileRole, type SmallFleet } from './small-fleet.ts';
+import { smallStage } from './small-stage.ts';
 
-const fresh = temporaryDirectories();
-let fleet: SmallFleet | undefined;
-let loop: Loop | undefined;
-
-afterEach(async () => {
-  await loop?.close();
-  await fleet?.stop();
-  loop = undefined;
-  fleet = undefined;
-});
+const start = smallStage();
 
 const settings = `[environments.production]
 branch = "main"
@@ -27,14 +17,7 @@ const policy = {
   'roles/web/role.ts': fileRole('web', `'web on ' + host.name`, `targets: { hosts: ['web-*'] },`),
 };
 
-async function begin(
-  names: readonly string[],
-  files: Record<string, string> = policy,
-): Promise<[SmallFleet, Loop]> {
-  fleet = await SmallFleet.start(fresh(), names, files);
-  loop = await Loop.open({ location: fleet.repository, folder: fleet.folder });
-  return [fleet, loop];
-}
+const begin = (names: readonly string[], files: Record<string, string> = policy) => start(names, files);
 
 const read = (of: SmallFleet, host: string, file: string): string =>
   readFileSync(join(of.host(host).root, file), 'utf8');

@@ -1,20 +1,14 @@
 /** What is left of a tree that was evaluated before it had settled. */
 
-import { afterEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { CountingPolicyEngine } from '../../../reconciler/policy/engine.ts';
 import { Rehearsal } from '../../../reconciler/rehearsal.ts';
 import type { Snapshot } from '../../../reconciler/source/snapshot.ts';
-import { temporaryDirectories } from '../../helpers/temporary-directory.ts';
-import { Loop, requestOf } from './loop.ts';
-import { fileRole, SmallFleet } from './small-fleet.ts';
+import { requestOf } from './loop.ts';
+import { fileRole } from './small-fleet.ts';
+import { smallStage } from './small-stage.ts';
 
-const fresh = temporaryDirectories();
-let fleet: SmallFleet | undefined;
-let loop: Loop | undefined;
-afterEach(async () => {
-  await loop?.close();
-  await fleet?.stop();
-});
+const start = smallStage();
 
 const policy = {
   'towline.toml': '[environments.production]\nbranch = "main"\ninventory = "inventory.toml"\n',
@@ -22,8 +16,7 @@ const policy = {
 };
 
 async function begin() {
-  fleet = await SmallFleet.start(fresh(), ['web-1', 'web-2'], policy);
-  loop = await Loop.open({ location: fleet.repository, folder: fleet.folder });
+  const [, loop] = await start(['web-1', 'web-2'], policy);
   const taken = await loop.source.snapshot('main');
   const [environment] = (await loop.environments.discover()).environments;
   if (!taken.ok || environment === undefined) throw new Error('there is no policy');
