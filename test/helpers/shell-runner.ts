@@ -31,13 +31,14 @@ export function shellRunner({ shell = ['/bin/sh', '-c'], env, onStart }: ShellOp
         child.on('close', (status, signal) => resolve({ status, signal }));
         child.on('error', (error) => resolve({ status: null, signal: null, lost: error.message }));
       });
+      // Killed before its input ends: a script that sees the end may still clean up.
       const kill = (): void => {
-        child.stdin.destroy();
         try {
           process.kill(-(child.pid ?? 0), 'SIGKILL');
         } catch {
           // It ended already.
         }
+        child.stdin.destroy();
       };
       onTestFinished(kill);
       const { stdin, stdout, stderr } = child;

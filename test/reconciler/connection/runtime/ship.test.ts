@@ -102,10 +102,11 @@ describe('shipping a runtime', () => {
   it('removes what a killed attempt left, and not what another has under way', async () => {
     const { env, folder, cached } = home();
     const cache = join(folder, '.cache/towline');
+    let script: RemoteProcess | undefined;
     const killed = await shipRuntime(
-      shellRunner({ env, onStart: (started) => setTimeout(started.kill, 300) }),
+      shellRunner({ env, onStart: (started) => (script = started) }),
       here,
-      await shipment({ payload: await fakePayload(fresh(), 'gzip', { size: 60_000_000 }) }),
+      await shipment({ onSent: (bytes) => bytes > 1_000_000 && script?.kill() }),
     );
     expect(killed.ok).toBe(false);
     expect(cached().some((name) => name.startsWith('.new-'))).toBe(true);
