@@ -22,6 +22,7 @@ const banner = `import { createRequire as requireFrom } from 'node:module'; cons
 const bundles: Readonly<Record<string, string>> = {
   'main.js': 'reconciler/main.ts',
   'policy-worker.js': 'reconciler/policy/worker.ts',
+  'policy-watch.js': 'reconciler/policy/worker-watch.ts',
 };
 
 /** What npm installs beside a release: packages that start programs or read files of their own. */

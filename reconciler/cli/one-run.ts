@@ -41,6 +41,7 @@ export async function oneRun(invocation: Invocation, options: OneRunOptions): Pr
   const about = {
     state: options.records ? ('write' as const) : ('read' as const),
     worktree: invocation.options.worktree,
+    evaluates: true,
     watchers: watchers?.sink ?? options.watch,
     hold: watchers?.hold,
     local: options.local,

@@ -41,7 +41,7 @@ export async function runController(
   const { worktree, watchers, hold, defaults, schedules: patient } = options;
   const ended = await withWorkspace(
     invocation,
-    { state: 'write', worktree, watchers, hold, defaults, patient },
+    { state: 'write', worktree, evaluates: true, watchers, hold, defaults, patient },
     (workspace) => loop(workspace, invocation, options),
   );
   return typeof ended === 'number' ? ended : refuse(invocation, ended.refused);

@@ -43,6 +43,8 @@ export interface WorkspaceOptions {
   readonly state: 'read' | 'write';
   /** The files as they are on disk instead of commits. */
   readonly worktree: boolean;
+  /** Roles will be evaluated: their worker starts while the rest is opened. */
+  readonly evaluates?: boolean | undefined;
   /** Lines go to this machine instead of over SSH. */
   readonly local?: LocalHost | undefined;
   /** A remote that does not answer now is asked again later; what is known of it serves until then. */
@@ -78,6 +80,18 @@ export async function openWorkspace(
   invocation: Invocation,
   options: WorkspaceOptions,
 ): Promise<Checked<Workspace>> {
+  const engine = createPolicyEngine();
+  if (options.evaluates === true) engine.prepare();
+  const opened = await openAround(engine, invocation, options);
+  if (!opened.ok) await engine.close();
+  return opened;
+}
+
+async function openAround(
+  engine: PolicyEngine,
+  invocation: Invocation,
+  options: WorkspaceOptions,
+): Promise<Checked<Workspace>> {
   const { surroundings } = invocation;
   const defaults =
     options.defaults === undefined ? await readDefaults(surroundings) : success(options.defaults);
@@ -90,7 +104,7 @@ export async function openWorkspace(
     await store.close();
     return { ok: false, problems: [source.problem] };
   }
-  const parts = { store, source: source.value.source, options, defaults: defaults.value };
+  const parts = { engine, store, source: source.value.source, options, defaults: defaults.value };
   const workspace = await assemble(invocation, parts);
   if (source.value.late !== undefined) workspace.output.problems([source.value.late]);
   return success(workspace);
@@ -122,6 +136,7 @@ async function openPolicy(
 }
 
 interface Parts {
+  readonly engine: PolicyEngine;
   readonly store: Store;
   readonly source: PolicySource;
   readonly options: WorkspaceOptions;
@@ -129,7 +144,7 @@ interface Parts {
 }
 
 async function assemble(invocation: Invocation, parts: Parts): Promise<Workspace> {
-  const { store, source, options, defaults } = parts;
+  const { engine, store, source, options, defaults } = parts;
   const { surroundings } = invocation;
   const { clock, random } = surroundings;
   const output = createOutput(surroundings, invocation.options);
@@ -139,7 +154,6 @@ async function assemble(invocation: Invocation, parts: Parts): Promise<Workspace
     onFailure: (error, run, lost) =>
       output.remark(`history of run ${run}: ${lost} events lost: ${String(error)}`),
   });
-  const engine: PolicyEngine = createPolicyEngine();
   const shipping = new RuntimeShipping({
     ship: defaults.runtime.ship,
     cache: defaults.runtime.cache && invocation.options.cache !== false,

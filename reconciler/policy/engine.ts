@@ -1,7 +1,7 @@
 /**
  * Loads policies: bundles their roles, has them defined in the worker, keeps what did not change.
  * Invariant: all roles are tried and all problems reported; a role whose files did not change is not bundled again.
- * Never runs role code in this thread.
+ * Never runs role code in this process.
  */
 
 import { hash } from 'node:crypto';
@@ -55,6 +55,10 @@ class Engine implements CountingPolicyEngine {
       return known;
     };
     this.#parts = { runner, index: new ContentIndex(), counters: this.counters, evaluator };
+  }
+
+  prepare(): void {
+    this.#parts.runner.prepare();
   }
 
   async load(snapshot: Snapshot, roles: readonly string[]): Promise<Checked<LoadedPolicy>> {

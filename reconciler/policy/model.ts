@@ -70,6 +70,8 @@ export type Evaluation =
 
 /** Loads policies and evaluates roles, in a worker with limits. */
 export interface PolicyEngine {
+  /** Starts the worker ahead of the first load, which would do so otherwise. */
+  prepare(): void;
   /** Loads every named role of a snapshot; reports all problems at once. The last good policy stays usable until `drop`. */
   load(snapshot: Snapshot, roles: readonly string[]): Promise<Checked<LoadedPolicy>>;
   close(): Promise<void>;

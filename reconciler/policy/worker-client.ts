@@ -1,15 +1,22 @@
 /**
  * The engine's end of the worker: one request after the other, with limits on time and memory.
  * Invariant: every request is answered, by replies or by a problem; a worker that passed a limit is replaced.
- * Never lets one role's failure reach another role.
+ * Never lets one role's failure reach another role, nor this process: V8 ends a process whose code takes too much memory.
  */
 
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
 import { getCompileCacheDir } from 'node:module';
+import type { Socket } from 'node:net';
 import { dirname } from 'node:path';
-import { Worker } from 'node:worker_threads';
 import type { RawPosition } from './authoring/draft.ts';
-import type { RawProblem, Reply, Request } from './evaluation/messages.ts';
-import { whereIs } from './pause-worker.ts';
+import {
+  type FromWorker,
+  type RawProblem,
+  type Reply,
+  type Request,
+  watchChannel,
+} from './evaluation/messages.ts';
 
 export interface WorkerLimits {
   /** Milliseconds without an answer after which a role counts as endless. */
@@ -19,8 +26,15 @@ export interface WorkerLimits {
 
 export const defaultLimits: WorkerLimits = { quietMilliseconds: 5000, memoryMebibytes: 256 };
 
-/** Starting the thread is our own work and does not count against a role. */
+/** Starting the process is our own work and does not count against a role. */
 const startMilliseconds = 60_000;
+/** Half of the room for young objects: more of it costs memory and makes no evaluation faster. */
+const youngMebibytes = 2;
+/** For a worker to say where role code stands. */
+const positionMilliseconds = 1000;
+
+/** How V8 ends a process that it cannot give more memory. */
+const outOfMemory: readonly unknown[] = ['SIGABRT', 'SIGTRAP', 'SIGILL'];
 
 /** Undefined: all replies came. */
 export type Stopped = RawProblem | undefined;
@@ -32,7 +46,7 @@ function workerLocation(): URL {
     : new URL('./policy-worker.js', import.meta.url);
 }
 
-/** A thread does not take over the process's cache of compiled modules by itself; nothing else of the environment is for it. */
+/** The cache of compiled modules; nothing else of the environment is for role code, not even its language. */
 function compileCache(): Record<string, string> {
   const folder = getCompileCacheDir();
   return folder === undefined ? {} : { NODE_COMPILE_CACHE: dirname(folder) };
@@ -40,6 +54,8 @@ function compileCache(): Record<string, string> {
 
 /** Runs role code somewhere. */
 export interface RoleRunner {
+  /** Gets ready for a request that will come. */
+  prepare(): void;
   /** Sends a request; `onReply` gets what comes back. Undefined when all replies came. */
   request(request: Request, onReply: (reply: Reply) => void): Promise<Stopped>;
   close(): Promise<void>;
@@ -47,53 +63,72 @@ export interface RoleRunner {
 
 export class WorkerClient implements RoleRunner {
   readonly #limits: WorkerLimits;
-  #worker: Worker | undefined;
-  #ready = false;
+  #worker: WorkerProcess | undefined;
   #tail: Promise<unknown> = Promise.resolve();
 
   constructor(limits: WorkerLimits) {
     this.#limits = limits;
-    this.#start();
   }
 
-  /** The thread; it starts ahead of the first request, and anew after one was lost. */
-  #start(): Worker {
-    if (this.#worker !== undefined) return this.#worker;
-    const worker = new Worker(workerLocation(), {
-      resourceLimits: { maxOldGenerationSizeMb: this.#limits.memoryMebibytes },
-      env: compileCache(),
-      argv: [],
-    });
-    worker.unref();
-    this.#ready = false;
-    worker.on('message', (said: { readonly type: string }) => {
-      if (said.type === 'ready') this.#ready = true;
-    });
-    worker.on('error', () => this.#forget(worker));
-    worker.on('exit', () => this.#forget(worker));
-    this.#worker = worker;
-    return worker;
+  prepare(): void {
+    this.#started();
   }
 
   request(request: Request, onReply: (reply: Reply) => void): Promise<Stopped> {
-    const answered = this.#tail.then(() => this.#exchange(request, onReply));
+    const answered = this.#tail.then(() => this.#started().exchange(request, onReply));
     this.#tail = answered.catch(() => undefined);
     return answered;
   }
 
   async close(): Promise<void> {
     await this.#tail;
-    await this.#worker?.terminate();
+    await this.#worker?.end();
   }
 
-  #exchange(request: Request, onReply: (reply: Reply) => void): Promise<Stopped> {
-    const worker = this.#start();
+  /** The process; started anew after one was lost. */
+  #started(): WorkerProcess {
+    if (this.#worker?.isAlive !== true) this.#worker = new WorkerProcess(this.#limits);
+    return this.#worker;
+  }
+}
+
+/** One process, from its start to its end. It keeps this process from ending only while it is asked something. */
+class WorkerProcess {
+  isAlive = true;
+  readonly #limits: WorkerLimits;
+  readonly #child: ChildProcess;
+  readonly #watch: Socket;
+  /** Why it ended. */
+  readonly #lost: Promise<(role: string) => RawProblem>;
+  #isReady = false;
+
+  constructor(limits: WorkerLimits) {
+    this.#limits = limits;
+    this.#child = fork(workerLocation(), [], {
+      cwd: '/',
+      env: compileCache(),
+      execArgv: [`--max-old-space-size=${limits.memoryMebibytes}`, `--max-semi-space-size=${youngMebibytes}`],
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
+    });
+    this.#watch = this.#child.stdio[watchChannel] as Socket;
+    this.#watch.on('error', () => this.#watch.destroy()).unref();
+    this.#lost = this.#whenLost();
+    this.#child.on('message', (said: FromWorker) => {
+      if (said.type === 'ready') this.#isReady = true;
+    });
+    this.#child.unref();
+    this.#child.channel?.unref();
+  }
+
+  exchange(request: Request, onReply: (reply: Reply) => void): Promise<Stopped> {
+    const child = this.#child;
     return new Promise((resolve) => {
       let timer: NodeJS.Timeout;
       const finish = (stopped: Stopped): void => {
         clearTimeout(timer);
-        worker.off('message', hear).off('error', failed).off('exit', exited);
-        worker.unref();
+        child.off('message', hear);
+        child.channel?.unref();
         resolve(stopped);
       };
       const watch = (): void => {
@@ -101,44 +136,88 @@ export class WorkerClient implements RoleRunner {
         // Replies that wait behind this very timer still count: look once more after the event loop has turned.
         timer = setTimeout(
           () => {
-            timer = setTimeout(() => void this.#endless(worker, request).then(finish), 10);
+            timer = setTimeout(() => void this.#endless(request.role.name).then(finish), 10);
           },
-          this.#ready ? this.#limits.quietMilliseconds : startMilliseconds,
+          this.#isReady ? this.#limits.quietMilliseconds : startMilliseconds,
         );
       };
-      const hear = (reply: Reply | { readonly type: 'ready' | 'done' }): void => {
-        if (reply.type === 'done') return finish(undefined);
+      const hear = (said: FromWorker): void => {
         watch();
-        if (reply.type === 'defined' || reply.type === 'evaluated') onReply(reply);
+        if (said.type === 'ready') return;
+        said.replies.forEach(onReply);
+        if (said.isLast) finish(undefined);
       };
-      const failed = (error: Error & { readonly code?: string }): void => finish(lost(request, error));
-      const exited = (): void => finish(lost(request, new Error('the thread ended')));
-      worker.ref();
-      worker.on('message', hear).on('error', failed).on('exit', exited);
+      child.channel?.ref();
+      child.on('message', hear);
       watch();
-      worker.postMessage(request);
+      void this.#lost.then((because) => finish(because(request.role.name)));
+      // What cannot be sent any more has its reason in the end of the process.
+      child.send(request, () => {});
     });
   }
 
-  async #endless(worker: Worker, request: Request): Promise<RawProblem> {
-    worker.removeAllListeners('exit');
-    const position: RawPosition | undefined = await whereIs(worker.threadId);
-    this.#forget(worker);
-    await worker.terminate();
-    const seconds = this.#limits.quietMilliseconds / 1000;
-    const message = `role ${request.role.name} did not come to an end within ${seconds} s`;
-    return { code: 'policy.timeout', message, position };
+  /** Ends the process; settles when it is gone. */
+  async end(): Promise<void> {
+    this.isAlive = false;
+    const child = this.#child;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    child.ref();
+    child.kill('SIGKILL');
+    await once(child, 'exit');
   }
 
-  #forget(worker: Worker): void {
-    if (this.#worker === worker) this.#worker = undefined;
+  async #endless(role: string): Promise<RawProblem> {
+    this.isAlive = false;
+    const position = await this.#position();
+    void this.end();
+    const seconds = this.#limits.quietMilliseconds / 1000;
+    return {
+      code: 'policy.timeout',
+      message: `role ${role} did not come to an end within ${seconds} s`,
+      position,
+    };
+  }
+
+  /** Where role code stands, if the worker can say. */
+  async #position(): Promise<RawPosition | undefined> {
+    try {
+      this.#watch.write('?');
+      const [said] = await once(this.#watch, 'data', { signal: AbortSignal.timeout(positionMilliseconds) });
+      return JSON.parse(String(said)) as RawPosition;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #whenLost(): Promise<(role: string) => RawProblem> {
+    const child = this.#child;
+    let said = '';
+    const stderr = child.stderr as Socket;
+    stderr.unref();
+    stderr.on('data', (text: Buffer) => {
+      said = (said + text).slice(0, 2000);
+    });
+    return new Promise((resolve) => {
+      child.once('exit', () => {
+        this.isAlive = false;
+      });
+      child.once('error', ({ message }) => {
+        this.isAlive = false;
+        resolve((role) => lost(role, message));
+      });
+      child.once('close', (status, signal) => {
+        const memory = outOfMemory.includes(signal);
+        const how = `the process ended with ${signal ?? `status ${status}`}: ${said.trim().split('\n', 1)}`;
+        resolve((role) => (memory ? greedy(role) : lost(role, how)));
+      });
+    });
   }
 }
 
-function lost(request: Request, error: Error & { readonly code?: string }): RawProblem {
-  const { name } = request.role;
-  if (error.code === 'ERR_WORKER_OUT_OF_MEMORY') {
-    return { code: 'policy.out-of-memory', message: `role ${name} used more memory than evaluation may` };
-  }
-  return { code: 'policy.worker-lost', message: `while evaluating role ${name}: ${error.message}` };
+function greedy(role: string): RawProblem {
+  return { code: 'policy.out-of-memory', message: `role ${role} used more memory than evaluation may` };
+}
+
+function lost(role: string, how: string): RawProblem {
+  return { code: 'policy.worker-lost', message: `while evaluating role ${role}: ${how}` };
 }

@@ -67,6 +67,7 @@ export async function openPlanner(
     }),
   );
   const engine = createPolicyEngine();
+  engine.prepare();
   const services: Services = {
     store,
     facts: await FactsBook.open(store.facts, true),

@@ -22,7 +22,7 @@ import { takeSnapshot } from '../../reconciler/steps/take-snapshot.ts';
 import { noLines } from '../bench/planner.ts';
 import { silentRuns } from '../helpers/silent-runs.ts';
 import { problemOf } from '../reconciler/plan/plans.ts';
-import { debianFacts, engineInThread, roleFile, snapshotOf } from '../reconciler/policy/fixtures.ts';
+import { debianFacts, engineInProcess, roleFile, snapshotOf } from '../reconciler/policy/fixtures.ts';
 
 export const hostNames = ['h0', 'h1', 'h2', 'h3', 'h4'] as const;
 export const roleNames = ['base', 'db', 'web'] as const;
@@ -80,7 +80,7 @@ export class SmallWorld {
   /** Pairs passed over by plans so far. */
   passedOver = 0;
   readonly store: Store;
-  #engine = engineInThread();
+  #engine = engineInProcess();
   #facts: FactsBook;
 
   private constructor(store: Store, facts: FactsBook) {
@@ -102,7 +102,7 @@ export class SmallWorld {
   /** As another process that finds the same state. */
   async restart(): Promise<void> {
     await this.#engine.close();
-    this.#engine = engineInThread();
+    this.#engine = engineInProcess();
     this.#facts = await FactsBook.open(this.store.facts, true);
   }
 

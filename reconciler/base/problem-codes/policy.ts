@@ -25,7 +25,7 @@ export const policyProblems = {
   'policy.out-of-memory': stalled('Let the role build less at once; evaluation has a memory limit.'),
   'policy.worker-lost': {
     disposition: 'retry',
-    hint: 'The thread that evaluates roles ended; a new one is started for the next evaluation.',
+    hint: 'The process that evaluates roles ended; a new one is started for the next evaluation.',
   },
   'policy.fact-missing': stalled(
     'See which problem `towline facts` shows for this host, or do not read the fact.',

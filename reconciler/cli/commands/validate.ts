@@ -21,7 +21,7 @@ export const validate: Command = {
   ],
   async run(invocation) {
     const worktree = invocation.options.rev === undefined;
-    const ended = await withWorkspace(invocation, { state: 'read', worktree }, (workspace) =>
+    const ended = await withWorkspace(invocation, { state: 'read', worktree, evaluates: true }, (workspace) =>
       look(workspace, invocation),
     );
     return typeof ended === 'number' ? ended : refuse(invocation, ended.refused);

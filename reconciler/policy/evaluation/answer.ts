@@ -1,7 +1,7 @@
 /**
  * Requests to replies, with the compiled roles that are at hand.
  * Invariant: a role is compiled once per source digest; at most `compiledLimit` are kept.
- * Knows nothing of threads, so that tests drive it directly.
+ * Knows nothing of processes, so that tests drive it directly.
  */
 
 import { readDefinition } from './define-role.ts';
@@ -11,8 +11,8 @@ import { createSandbox, type RoleModule } from './sandbox.ts';
 
 const compiledLimit = 1000;
 
-/** Answers requests, one reply after the other. */
-export function createAnswerer(): (request: Request, reply: (reply: Reply) => void) => void {
+/** Answers requests, one reply after the other; each is worked out when it is taken. */
+export function createAnswerer(): (request: Request) => Generator<Reply, void> {
   const sandbox = createSandbox();
   const compiled = new Map<string, RoleModule>();
   const moduleOf = (role: RoleCode): RoleModule => {
@@ -24,15 +24,14 @@ export function createAnswerer(): (request: Request, reply: (reply: Reply) => vo
     }
     return module;
   };
-  return (request, reply) => {
+  return function* answer(request) {
     const module = moduleOf(request.role);
     if (request.type === 'define') {
-      reply({ type: 'defined', defined: readDefinition(request.role.name, module) });
+      yield { type: 'defined', defined: readDefinition(request.role.name, module) };
       return;
     }
     const role = { name: request.role.name, module };
-    request.subjects.forEach((subject, index) => {
-      reply({ type: 'evaluated', index, outcome: evaluateRole(role, subject, request.files) });
-    });
+    for (const [index, subject] of request.subjects.entries())
+      yield { type: 'evaluated', index, outcome: evaluateRole(role, subject, request.files) };
   };
 }

@@ -103,3 +103,11 @@ export type Request =
 export type Reply =
   | { readonly type: 'defined'; readonly defined: Defined }
   | { readonly type: 'evaluated'; readonly index: number; readonly outcome: Outcome | FilesNeeded };
+
+/** What the worker says: `ready` once, then the replies to each request in turn. */
+export type FromWorker =
+  | { readonly type: 'ready' }
+  | { readonly type: 'replies'; readonly replies: readonly Reply[]; readonly isLast: boolean };
+
+/** The worker's file descriptor on which the client asks where role code stands; anything written is the question. */
+export const watchChannel = 4;

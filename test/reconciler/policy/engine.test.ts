@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { planContents, rolePlanSchema } from '../../../agent/protocol/plan.ts';
 import {
   debianFacts,
-  engineInThread,
+  engineInProcess,
   evaluateWeb,
   loadWeb,
   readContent,
@@ -129,7 +129,7 @@ describe('the policy engine', () => {
   });
 
   it('sees a new file that an import now finds first', async () => {
-    const engine = engineInThread();
+    const engine = engineInProcess();
     const role = `import { text } from '../../lib'\n${roleFile("[file('/x', { content: text })]")}`;
     const before = { 'roles/web/role.ts': role, 'lib.js': "export const text = 'old'" };
     const digests: string[] = [];
@@ -144,7 +144,7 @@ describe('the policy engine', () => {
   });
 
   it('keeps what an unchanged role gave when another role changes', async () => {
-    const engine = engineInThread();
+    const engine = engineInProcess();
     const web = roleFile("[file('/x', { content: 'x' })]");
     const first = await engine.load(snapshotOf({ 'roles/web/role.ts': web, 'roles/db/role.ts': web }), [
       'web',

@@ -126,7 +126,6 @@ describe('the answerer', () => {
     const code = `const { defineRole, echo } = require('towline'); let count = 0;
       module.exports.default = defineRole({ resources: () => [echo('call ' + ++count)] });`;
     const role: RoleCode = { name: 'web', sourceDigest: 'd', code };
-    const replies: Reply[] = [];
     const subject = { ...subjectOf('a'), variables: {} };
     const request = {
       type: 'evaluate',
@@ -134,7 +133,7 @@ describe('the answerer', () => {
       subjects: [subject, subject],
       files: { files: new Map(), trees: new Map() },
     } as const;
-    createAnswerer()(request, (reply) => replies.push(reply));
+    const replies: Reply[] = [...createAnswerer()(request)];
     const ids = replies.map((reply) =>
       reply.type === 'evaluated' && 'result' in reply.outcome && reply.outcome.result.kind === 'plan'
         ? reply.outcome.result.plan.resources[0]?.id

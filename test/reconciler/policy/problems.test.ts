@@ -1,11 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Problem } from '../../../agent/protocol/problem.ts';
-import { createPolicyEngine } from '../../../reconciler/policy/engine.ts';
 import {
   debianFacts,
-  engineInThread,
+  engineInProcess,
   evaluateWeb,
-  limits,
   loadWeb,
   roleFile,
   snapshotOf,
@@ -30,7 +28,7 @@ const role = 'roles/web/role.ts';
 
 describe('problems of loading', () => {
   it('names a missing role and the nearest one', async () => {
-    const engine = engineInThread();
+    const engine = engineInProcess();
     const loaded = await engine.load(snapshotOf({ 'roles/web/role.ts': roleFile('[]') }), ['wbe', 'nothing']);
     await engine.close();
     expect(loaded.ok ? [] : loaded.problems.map(({ code, message }) => [code, message])).toEqual([
@@ -40,7 +38,7 @@ describe('problems of loading', () => {
   });
 
   it('reports every syntax error of every role with its place', async () => {
-    const engine = engineInThread();
+    const engine = engineInProcess();
     const files = {
       'roles/a/role.ts': 'export default 1 +\n',
       'roles/b/role.ts': "import './x.ts'\nconst = 2\n",
@@ -268,50 +266,5 @@ describe('problems of evaluating', () => {
       { code: 'policy.data-invalid', where: { file: 'data/b.toml', line: 2 } },
     ]);
     expect(await problemsOf("[echo(String(data('c.toml').x.y))]", { files })).toEqual([]);
-  });
-});
-
-describe('limits on role code', () => {
-  it('ends a role that loops for ever, says where, and goes on with the others', async () => {
-    const engine = createPolicyEngine(limits);
-    const endless = roleFile('{\n  for (;;) {\n    host.name\n  }\n}').replace('return {', '{');
-    const loaded = await engine.load(
-      snapshotOf({ 'roles/web/role.ts': endless, 'roles/db/role.ts': roleFile("[echo('x')]") }),
-      ['web', 'db'],
-    );
-    if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
-    const [web, db] = await Promise.all([
-      loaded.value.evaluate('web', [subjectOf('a'), subjectOf('b')]),
-      loaded.value.evaluate('db', [subjectOf('a')]),
-    ]);
-    expect(web).toMatchObject([{ kind: 'failed' }, { kind: 'failed' }]);
-    const problem = web[0]?.kind === 'failed' ? web[0].problems[0] : undefined;
-    expect(problem).toMatchObject({ code: 'policy.timeout', where: { file: role, role: 'web' } });
-    expect([5, 6]).toContain(problem?.where?.line);
-    expect(db).toMatchObject([{ kind: 'plan' }]);
-    await engine.close();
-  });
-
-  it('ends code that loops while it is loaded', async () => {
-    const engine = createPolicyEngine(limits);
-    const text =
-      "import { defineRole } from 'towline'\nfor (let i = 0; ; i += 1) void i\nexport default defineRole({ resources: () => [] })";
-    const loaded = await engine.load(snapshotOf({ [role]: text }), ['web']);
-    expect(loaded).toMatchObject({
-      ok: false,
-      problems: [{ code: 'policy.timeout', where: { file: role, line: 2 } }],
-    });
-    await engine.close();
-  });
-
-  it('ends a role that takes too much memory', async () => {
-    const engine = createPolicyEngine({ ...limits, quietMilliseconds: 15_000 });
-    const greedy = roleFile("(() => { const a = []; for (;;) a.push('x'.repeat(100) + a.length) })()");
-    const loaded = await engine.load(snapshotOf({ 'roles/web/role.ts': greedy }), ['web']);
-    if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
-    expect(await loaded.value.evaluate('web', [subjectOf('a')])).toMatchObject([
-      { kind: 'failed', problems: [{ code: 'policy.out-of-memory' }] },
-    ]);
-    await engine.close();
   });
 });

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { Evaluation, LoadedPolicy, Subject } from '../../../reconciler/policy/model.ts';
-import { debianFacts, engineInThread, roleFile, snapshotOf, subjectOf } from './fixtures.ts';
+import { debianFacts, engineInProcess, roleFile, snapshotOf, subjectOf } from './fixtures.ts';
 
 const role = roleFile(
   "[template('/x', { from: 'x.njk' }), vars.port === 1 && file('/y'), file(environment.name === 'test' ? '/t' : '/p')]",
   'variables: { port: 1 },',
 );
 
-async function loadedWith(engine: ReturnType<typeof engineInThread>, text: string): Promise<LoadedPolicy> {
+async function loadedWith(engine: ReturnType<typeof engineInProcess>, text: string): Promise<LoadedPolicy> {
   const files = { 'roles/web/role.ts': role, 'roles/web/templates/x.njk': text, 'README.md': text };
   const loaded = await engine.load(snapshotOf(files), ['web']);
   if (!loaded.ok) throw new Error(JSON.stringify(loaded.problems));
@@ -21,7 +21,7 @@ function digestOf(evaluation: Evaluation | undefined): string {
 
 describe('answers to the same question', () => {
   it('are the same objects while host, facts and files are', async () => {
-    const engine = engineInThread();
+    const engine = engineInProcess();
     const subjects = ['a', 'b'].map((name) => subjectOf(name, {}, { facts: debianFacts }));
     const policy = await loadedWith(engine, 'one');
     await policy.evaluate('web', subjects);
@@ -34,7 +34,7 @@ describe('answers to the same question', () => {
   });
 
   it('are new when a file, a host, its environment or an extra variable is another', async () => {
-    const engine = engineInThread();
+    const engine = engineInProcess();
     const subject = subjectOf('a', {}, { facts: debianFacts });
     const first = await loadedWith(engine, 'one');
     const ask = async (policy: LoadedPolicy, change: Partial<Subject>): Promise<string> =>
@@ -52,7 +52,7 @@ describe('answers to the same question', () => {
   });
 
   it('keep each host its own name', async () => {
-    const engine = engineInThread();
+    const engine = engineInProcess();
     const policy = await loadedWith(engine, 'one');
     const subjects = ['a', 'b', 'c'].map((name) => subjectOf(name, {}, { facts: debianFacts }));
     await policy.evaluate('web', subjects);
