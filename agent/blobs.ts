@@ -13,8 +13,8 @@ import { refusal } from './protocol/problem-codes.ts';
 
 /** Kept beyond the converge call they came with. */
 const keptBytesLimit = 16 * 1024 * 1024;
-/** Chunks asked for ahead of the one being written. */
-const window = 8;
+/** Chunks asked for ahead of the one being written; together what an SSH channel lets be under way. */
+const window = 4;
 
 interface Pull {
   readonly content: Content;

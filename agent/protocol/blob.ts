@@ -24,5 +24,5 @@ export type Content = z.Infer<typeof contentSchema>;
 /** Content up to this many bytes travels inside the converge call; larger content is pulled by the agent. */
 export const inlineLimit = 256 * 1024;
 
-/** Bytes per pulled chunk. */
-export const chunkSize = 256 * 1024;
+/** Bytes per pulled chunk: fewer cost more trips and wake-ups for each byte, more would wait for a slow line. */
+export const chunkSize = 512 * 1024;

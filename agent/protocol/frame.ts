@@ -150,9 +150,10 @@ export class FrameDecoder {
   }
 
   #take(count: number): Buffer {
-    const all = this.#parts.length === 1 ? (this.#parts[0] as Buffer) : Buffer.concat(this.#parts);
-    this.#parts = all.length > count ? [all.subarray(count)] : [];
-    this.#held = all.length - count;
-    return all.subarray(0, count);
+    const frame = this.#parts.length === 1 ? (this.#parts[0] as Buffer) : Buffer.concat(this.#parts, count);
+    this.#held -= count;
+    // What follows the frame is the end of the last part.
+    this.#parts = this.#held > 0 ? [(this.#parts.at(-1) as Buffer).subarray(-this.#held)] : [];
+    return frame.subarray(0, count);
   }
 }

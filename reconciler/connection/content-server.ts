@@ -28,7 +28,7 @@ const supplyFrom = 16 * 1024;
 const pullLimit = 256;
 /** Times that each resource of a plan may have one content sent, at every attempt: it looks, applies and looks again. */
 const timesPerAttempt = 4;
-const leastPullCost = 1024;
+const leastPullCost = 2048;
 
 export class ContentServer {
   readonly #writer: FrameWriter;
