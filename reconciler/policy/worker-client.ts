@@ -97,32 +97,31 @@ class WorkerProcess {
   isAlive = true;
   readonly #limits: WorkerLimits;
   readonly #child: ChildProcess;
-  readonly #watch: Socket;
-  /** Why it ended. */
-  readonly #lost: Promise<(role: string) => RawProblem>;
   #isReady = false;
+  /** Who waits for replies hears why none will come. */
+  #lost: (because: (role: string) => RawProblem) => void = () => {};
 
   constructor(limits: WorkerLimits) {
     this.#limits = limits;
-    this.#child = fork(workerLocation(), [], {
+    const child = fork(workerLocation(), [], {
       cwd: '/',
       env: compileCache(),
       execArgv: [`--max-old-space-size=${limits.memoryMebibytes}`, `--max-semi-space-size=${youngMebibytes}`],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc', 'pipe'],
     });
-    this.#watch = this.#child.stdio[watchChannel] as Socket;
-    this.#watch.on('error', () => this.#watch.destroy()).unref();
-    this.#lost = this.#whenLost();
-    this.#child.on('message', (said: FromWorker) => {
+    this.#child = child;
+    this.#seeEnd();
+    child.on('message', (said: FromWorker) => {
       if (said.type === 'ready') this.#isReady = true;
     });
-    this.#child.unref();
-    this.#child.channel?.unref();
+    child.unref();
+    child.channel?.unref();
   }
 
   exchange(request: Request, onReply: (reply: Reply) => void): Promise<Stopped> {
     const child = this.#child;
+    const { name } = request.role;
     return new Promise((resolve) => {
       let timer: NodeJS.Timeout;
       const finish = (stopped: Stopped): void => {
@@ -131,28 +130,28 @@ class WorkerProcess {
         child.channel?.unref();
         resolve(stopped);
       };
-      const watch = (): void => {
+      const wait = (): void => {
         clearTimeout(timer);
         // Replies that wait behind this very timer still count: look once more after the event loop has turned.
         timer = setTimeout(
           () => {
-            timer = setTimeout(() => void this.#endless(request.role.name).then(finish), 10);
+            timer = setTimeout(() => void this.#endless(name).then(finish), 10);
           },
           this.#isReady ? this.#limits.quietMilliseconds : startMilliseconds,
         );
       };
       const hear = (said: FromWorker): void => {
-        watch();
+        wait();
         if (said.type === 'ready') return;
         said.replies.forEach(onReply);
         if (said.isLast) finish(undefined);
       };
+      this.#lost = (because) => finish(because(name));
       child.channel?.ref();
       child.on('message', hear);
-      watch();
-      void this.#lost.then((because) => finish(because(request.role.name)));
-      // What cannot be sent any more has its reason in the end of the process.
-      child.send(request, () => {});
+      wait();
+      // What cannot be sent has its reason in the end of the process, which comes.
+      if (child.connected) child.send(request, () => {});
     });
   }
 
@@ -171,47 +170,50 @@ class WorkerProcess {
     const position = await this.#position();
     void this.end();
     const seconds = this.#limits.quietMilliseconds / 1000;
-    return {
-      code: 'policy.timeout',
-      message: `role ${role} did not come to an end within ${seconds} s`,
-      position,
-    };
+    const message = `role ${role} did not come to an end within ${seconds} s`;
+    return { code: 'policy.timeout', message, position };
   }
 
   /** Where role code stands, if the worker can say. */
   async #position(): Promise<RawPosition | undefined> {
+    const watch = this.#child.stdio[watchChannel] as Socket;
     try {
-      this.#watch.write('?');
-      const [said] = await once(this.#watch, 'data', { signal: AbortSignal.timeout(positionMilliseconds) });
+      watch.write('?');
+      const [said] = await once(watch, 'data', { signal: AbortSignal.timeout(positionMilliseconds) });
       return JSON.parse(String(said)) as RawPosition;
     } catch {
       return undefined;
     }
   }
 
-  #whenLost(): Promise<(role: string) => RawProblem> {
+  #seeEnd(): void {
     const child = this.#child;
     let said = '';
-    const stderr = child.stderr as Socket;
-    stderr.unref();
-    stderr.on('data', (text: Buffer) => {
-      said = (said + text).slice(0, 2000);
+    const end = (because: (role: string) => RawProblem): void => {
+      this.isAlive = false;
+      this.#lost(because);
+    };
+    child.once('exit', () => {
+      this.isAlive = false;
     });
-    return new Promise((resolve) => {
-      child.once('exit', () => {
-        this.isAlive = false;
-      });
-      child.once('error', ({ message }) => {
-        this.isAlive = false;
-        resolve((role) => lost(role, message));
-      });
-      child.once('close', (status, signal) => {
-        const memory = outOfMemory.includes(signal);
-        const how = `the process ended with ${signal ?? `status ${status}`}: ${said.trim().split('\n', 1)}`;
-        resolve((role) => (memory ? greedy(role) : lost(role, how)));
-      });
+    child.once('error', ({ message }) => end((role) => lost(role, message)));
+    child.once('close', (status, signal) => {
+      const how = `the process ended with ${signal ?? `status ${status}`}${reasonIn(said)}`;
+      end((role) => (outOfMemory.includes(signal) ? greedy(role) : lost(role, how)));
     });
+    // A process that could not be started has no streams.
+    const [stderr, watch] = [child.stderr, child.stdio?.[watchChannel]] as (Socket | undefined)[];
+    stderr?.unref().on('data', (text: Buffer) => {
+      said = (said + text).slice(0, 4000);
+    });
+    watch?.unref().on('error', () => watch.destroy());
   }
+}
+
+/** The line of what Node said last that names the error. */
+function reasonIn(said: string): string {
+  const line = said.split('\n').find((each) => /^\w*Error\b/.test(each));
+  return line === undefined ? '' : `: ${line}`;
 }
 
 function greedy(role: string): RawProblem {

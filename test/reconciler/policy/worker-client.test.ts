@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
@@ -10,6 +10,13 @@ import { limits, roleFile, snapshotOf, subjectOf } from './fixtures.ts';
 
 const role = 'roles/web/role.ts';
 const patient = { ...limits, quietMilliseconds: 15_000 };
+
+/** The beginning of a program that asks a worker of its own. */
+const asking = `
+  import { WorkerClient } from ${JSON.stringify(new URL('../../../reconciler/policy/worker-client.ts', import.meta.url))};
+  const client = new WorkerClient({ quietMilliseconds: 60_000, memoryMebibytes: 64 });
+  const role = (code) => ({ name: 'web', sourceDigest: code, code });
+`;
 
 let engine: PolicyEngine;
 
@@ -149,11 +156,29 @@ describe('the process that runs role code', () => {
     expect(workers(process.pid)).toEqual([]);
   });
 
+  it('says so when it cannot be started, and is started when it can be', async () => {
+    const program = `
+      import { closeSync, openSync } from 'node:fs';
+      ${asking}
+      const held = [];
+      try {
+        for (;;) held.push(openSync('/dev/null'));
+      } catch {
+        client.prepare();
+      }
+      console.log((await client.request({ type: 'define', role: role('') }, () => {})).message);
+      for (const each of held) closeSync(each);
+      console.log(await client.request({ type: 'define', role: role('') }, () => {}));
+      await client.close();
+    `;
+    const few = ['-c', 'ulimit -n 200; exec "$0" --input-type=module -e "$1"', process.execPath, program];
+    const { stdout } = spawnSync('sh', few, { encoding: 'utf8' });
+    expect(stdout).toMatch(/^while evaluating role web: spawn .* EMFILE\nundefined\n$/);
+  });
+
   it('does not outlive a client that is killed, whatever role code does', async () => {
     const program = `
-      import { WorkerClient } from ${JSON.stringify(new URL('../../../reconciler/policy/worker-client.ts', import.meta.url))};
-      const client = new WorkerClient({ quietMilliseconds: 60_000, memoryMebibytes: 64 });
-      const role = (code) => ({ name: 'web', sourceDigest: code, code });
+      ${asking}
       await client.request({ type: 'define', role: role('') }, () => console.log('answered'));
       await client.request({ type: 'define', role: role('for (;;) {}') }, () => {});
     `;
