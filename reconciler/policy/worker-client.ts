@@ -92,6 +92,8 @@ export class WorkerClient implements RoleRunner {
   }
 }
 
+const unheard = (): void => {};
+
 /** One process, from its start to its end. It keeps this process from ending only while it is asked something. */
 class WorkerProcess {
   isAlive = true;
@@ -99,7 +101,7 @@ class WorkerProcess {
   readonly #child: ChildProcess;
   #isReady = false;
   /** Who waits for replies hears why none will come. */
-  #lost: (because: (role: string) => RawProblem) => void = () => {};
+  #lost: (because: (role: string) => RawProblem) => void = unheard;
 
   constructor(limits: WorkerLimits) {
     this.#limits = limits;
@@ -128,6 +130,7 @@ class WorkerProcess {
         clearTimeout(timer);
         child.off('message', hear);
         child.channel?.unref();
+        this.#lost = unheard;
         resolve(stopped);
       };
       const wait = (): void => {

@@ -9,8 +9,8 @@ import { Worker } from 'node:worker_threads';
 import { createAnswerer } from './evaluation/answer.ts';
 import type { FromWorker, Reply, Request } from './evaluation/messages.ts';
 
-/** Replies known within so many milliseconds travel together. */
-const gathering = 50;
+/** Replies known within so many milliseconds travel together; waiting longer would leave the client idle meanwhile. */
+const gathering = 5;
 
 const answer = createAnswerer();
 
