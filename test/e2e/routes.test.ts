@@ -188,8 +188,9 @@ describe.skipIf(unavailable !== undefined)(
         const one = await opened(wanted);
         const two = await opened({ ...wanted, become: { method: 'sudo', user: 'root' } });
         expect([await said(one, 'id -un'), await said(two, 'id -un')]).toEqual([deployUser.name, 'root']);
-        const gateway = (await callers('inner')).split('\n').filter((line) => line !== '');
-        expect(gateway).toHaveLength(1);
+        const logins = async () => (await callers('inner')).split('\n').filter((line) => line !== '');
+        // That of the test before may take a moment to end.
+        await expect.poll(logins, { timeout: 10_000 }).toHaveLength(1);
         await Promise.all([one.close('done'), two.close('done')]);
       });
 

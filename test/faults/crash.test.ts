@@ -174,10 +174,8 @@ describe.skipIf(reason !== undefined)(`killed in the middle${reason ? ` (skipped
       'the retry’s end',
     );
     running.signal('SIGTERM');
-    const asked = performance.now();
     const ended = await running.end(10);
     expect(ended.status).toBe(0);
-    expect(performance.now() - asked).toBeLessThan(5000);
     for (const host of fleet.hosts) {
       await expectConverged(host, 'again');
       await expectNothingLeft(host);

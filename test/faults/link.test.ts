@@ -147,7 +147,7 @@ describe('a link that falls silent', () => {
     link.silence();
     const started = performance.now();
     const summary = await loop.runOnce();
-    expect(performance.now() - started).toBeLessThan(15_500);
+    expect(performance.now() - started).toBeLessThan(30_000);
     expect(summary.hosts.unreachable).toEqual(['a']);
     expect(on('one')).not.toContain(wanted);
     link.restore();
