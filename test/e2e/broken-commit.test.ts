@@ -4,6 +4,7 @@ import { fleetAvailable } from '../fleet/available.ts';
 import { type Fleet, upFleet } from '../fleet/fleet.ts';
 import { temporaryDirectories } from '../helpers/temporary-directory.ts';
 import type { ReconcilerProcess } from './driver/reconciler-process.ts';
+import { recorded } from './driver/recorded.ts';
 import { inventory, role, settings, smallPolicy } from './driver/small-policy.ts';
 import { contactedIn, convergedIn, type Files, type Line, summaryOf, Towline } from './driver/towline.ts';
 
@@ -109,6 +110,7 @@ describe.skipIf(fleetAvailable() !== undefined)('a broken commit', () => {
     good = towline.git('rev-parse', 'HEAD');
     reconciler = towline.start('run');
     expect(convergedIn(await reconciler.run(good))).toHaveLength(4);
+    await recorded(fleet);
   });
   afterAll(async () => {
     await reconciler?.stop();

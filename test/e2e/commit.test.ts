@@ -5,6 +5,7 @@ import type { FleetHost } from '../fleet/host.ts';
 import { temporaryDirectories } from '../helpers/temporary-directory.ts';
 import { quiet } from './driver/quiet.ts';
 import type { ReconcilerProcess } from './driver/reconciler-process.ts';
+import { recorded } from './driver/recorded.ts';
 import { fileOf, inventory, role, settings, smallPolicy } from './driver/small-policy.ts';
 import { contactedIn, convergedIn, type Line, summaryOf, Towline } from './driver/towline.ts';
 
@@ -65,6 +66,7 @@ describe.skipIf(fleetAvailable() !== undefined)(
     });
 
     it('reaches only the host whose variable changed', async () => {
+      await recorded(fleet);
       const before = traffic();
       const trees = ['host1', 'host2', 'host4'].map((name) => fleet.host(name).overlayTree());
       const run = await reconciler.run(towline.commit(inventory(fleet, { host3: { word: 'own' } })));
