@@ -125,7 +125,7 @@ describe('a session', () => {
     const [one = '', two = ''] = [...host.store.keys()];
     line.converge(planOf([first, second]), [one, two]);
     give(one);
-    await line.message('events');
+    await expect.poll(() => existsSync(host.path('first')), { timeout: 10_000 }).toBe(true);
     expect(host.read('first').toString()).toBe('one');
     expect(existsSync(host.path('second'))).toBe(false);
     give(two);
