@@ -119,13 +119,19 @@ describe('a session', () => {
     await line.closed;
   });
 
-  it('begins with what is here while later contents are still on their way', async () => {
+  /** Begins with two files of which only the first one's content is here; gives the content of the second. */
+  async function withFirstOfTwo(): Promise<string> {
     await line.open();
     const [first, second] = [host.file('first', 'one'), host.file('second', 'two')];
     const [one = '', two = ''] = [...host.store.keys()];
     line.converge(planOf([first, second]), [one, two]);
     give(one);
-    await expect.poll(() => existsSync(host.path('first')), { timeout: 10_000 }).toBe(true);
+    return two;
+  }
+
+  it('begins with what is here while later contents are still on their way', async () => {
+    const two = await withFirstOfTwo();
+    await expect.poll(() => existsSync(host.path('first'))).toBe(true);
     expect(host.read('first').toString()).toBe('one');
     expect(existsSync(host.path('second'))).toBe(false);
     give(two);
@@ -144,11 +150,7 @@ describe('a session', () => {
   });
 
   it('begins nothing more when it is cancelled while it waits for contents', async () => {
-    await line.open();
-    const [first, second] = [host.file('first', 'one'), host.file('second', 'two')];
-    const [one = '', two = ''] = [...host.store.keys()];
-    line.converge(planOf([first, second]), [one, two]);
-    give(one);
+    const two = await withFirstOfTwo();
     await line.message('events');
     line.send({ type: 'cancel', id: 1, reason: 'enough' });
     give(two);

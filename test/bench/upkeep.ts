@@ -9,6 +9,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { ConnectionPool, poolOptions } from '../../reconciler/connection/pool.ts';
+import { childrenOf } from '../helpers/processes.ts';
 import type { Bench, Figure } from './bench.ts';
 import { openPlanner } from './planner.ts';
 import { onStage, type Stage } from './stage.ts';
@@ -143,8 +144,7 @@ function agentMemory(stage: Stage): number {
 
 /** MiB of a process and of those it has started; what several share counts once. */
 function withChildren(pid: number): number {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
-  const kibibytes = [pid, ...children].map((each) => {
+  const kibibytes = [pid, ...childrenOf(pid)].map((each) => {
     const sums = readFileSync(`/proc/${each}/smaps_rollup`, 'utf8');
     return Number(/^Pss:\s+(\d+) kB$/m.exec(sums)?.[1] ?? 0);
   });

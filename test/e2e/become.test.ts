@@ -174,7 +174,7 @@ describe.skipIf(missing !== undefined)(
       ]);
       const again = await pool.open(spec('limited', { ...become, password: new Secret('limited-password') }));
       expect(new Set([...both, again].map((opened) => opened.ok && opened.value)).size).toBe(1);
-      await expect.poll(() => host.agentPids(), { timeout: 10_000 }).toHaveLength(1);
+      await expect.poll(() => host.agentPids()).toHaveLength(1);
       expect((await pool.open(spec('limited'))).ok).toBe(true);
       expect(host.agentPids()).toHaveLength(2);
     });

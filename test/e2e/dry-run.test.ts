@@ -56,8 +56,7 @@ describe.skipIf(fleetAvailable() !== undefined)('looking without changing, on Op
     // What was never applied cannot have drifted.
     expect(answer.status, answer.stdout + answer.stderr).toBe(look === 'drift' ? 0 : 2);
     expect(await hosts()).toEqual(before);
-    for (const host of fleet.hosts)
-      await expect.poll(() => host.agentPids(), { timeout: 10_000 }).toEqual([]);
+    for (const host of fleet.hosts) await expect.poll(() => host.agentPids()).toEqual([]);
   });
 
   it('check asks the hosts, and tells what is not known from what would change', async () => {
@@ -89,8 +88,7 @@ describe.skipIf(fleetAvailable() !== undefined)('looking without changing, on Op
       const answer = await towline.run(...look.split(' '), '--json');
       expect(answer.status, answer.stdout + answer.stderr).toBe(2);
       expect(await hosts()).toEqual(before);
-      for (const host of fleet.hosts)
-        await expect.poll(() => host.agentPids(), { timeout: 10_000 }).toEqual([]);
+      for (const host of fleet.hosts) await expect.poll(() => host.agentPids()).toEqual([]);
     },
   );
 

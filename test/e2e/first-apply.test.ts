@@ -54,7 +54,7 @@ describe.skipIf(fleetAvailable() !== undefined)('a policy with every kind on thr
 
   it('leaves no process, no lock and no temporary file on a host', async () => {
     for (const host of fleet.hosts) {
-      await expect.poll(() => host.agentPids(), { timeout: 10_000 }).toEqual([]);
+      await expect.poll(() => host.agentPids()).toEqual([]);
       const found = await host.exec(['find', '/root', '/tmp', '/run', '/srv', '-name', '*towline*']);
       expect(found.stdout.split('\n').filter((path) => path !== '' && !path.startsWith('/run/sshd'))).toEqual(
         [],

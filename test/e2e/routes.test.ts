@@ -190,7 +190,7 @@ describe.skipIf(unavailable !== undefined)(
         expect([await said(one, 'id -un'), await said(two, 'id -un')]).toEqual([deployUser.name, 'root']);
         const logins = async () => (await callers('inner')).split('\n').filter((line) => line !== '');
         // That of the test before may take a moment to end.
-        await expect.poll(logins, { timeout: 10_000 }).toHaveLength(1);
+        await expect.poll(logins).toHaveLength(1);
         await Promise.all([one.close('done'), two.close('done')]);
       });
 

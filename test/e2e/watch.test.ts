@@ -47,8 +47,8 @@ describe.skipIf(fleetAvailable() !== undefined)('watching files as they are save
       towline.save(role('web', `fast ${count}`));
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
-    await expect.poll(() => content('host2'), { timeout: 10_000 }).toBe('fast 20 plain\n');
-    await expect.poll(() => content('host1'), { timeout: 10_000 }).toBe('fast 20 plain\n');
+    await expect.poll(() => content('host2')).toBe('fast 20 plain\n');
+    await expect.poll(() => content('host1')).toBe('fast 20 plain\n');
     for (const run of finishedRuns(watching.lines.slice(mark)))
       expect(['done', 'nothing-to-do']).toContain(summaryOf(run).outcome);
   });

@@ -198,15 +198,15 @@ describe.skipIf(!hasSshd)('a survey of ways', () => {
     setImmediate(() => abort.abort());
     expect((await way).hops.at(-1)).toMatchObject({ problem: { code: 'line.cancelled' } });
     expect(pool.sessions()).toEqual([]);
-    await expect.poll(() => door.children(), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => door.children()).toEqual([]);
   });
 
   it('gives back what it held', async () => {
     const { hops } = await surveyed(toInner({ port: 1 }));
     expect(hops).toHaveLength(2);
     // Those of the tests before may take a moment to end.
-    await expect.poll(() => door.children(), { timeout: 10_000 }).toHaveLength(1);
+    await expect.poll(() => door.children()).toHaveLength(1);
     survey.end();
-    await expect.poll(() => door.children(), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => door.children()).toEqual([]);
   });
 });

@@ -6,6 +6,7 @@ import type { Checked } from '../../../agent/protocol/problem.ts';
 import { createPolicyEngine } from '../../../reconciler/policy/engine.ts';
 import type { Evaluation, LoadedPolicy, PolicyEngine } from '../../../reconciler/policy/model.ts';
 import { WorkerClient } from '../../../reconciler/policy/worker-client.ts';
+import { childrenOf } from '../../helpers/processes.ts';
 import { limits, roleFile, snapshotOf, subjectOf } from './fixtures.ts';
 
 const role = 'roles/web/role.ts';
@@ -38,8 +39,7 @@ async function evaluated(resources: string): Promise<readonly Evaluation[]> {
 
 /** Children of a process that evaluate. */
 function workers(of: number): number[] {
-  const children = readFileSync(`/proc/${of}/task/${of}/children`, 'utf8').split(' ').filter(Boolean);
-  return children.map(Number).filter((pid) => isRunning(pid) && commandOf(pid).includes('policy/worker.ts'));
+  return childrenOf(of).filter((pid) => isRunning(pid) && commandOf(pid).includes('policy/worker.ts'));
 }
 
 function commandOf(pid: number): string {
